@@ -1,0 +1,172 @@
+-- The SQL contract: one view a signal with a column for every field of a record, in plain words.
+-- `trace_id` is the uuid, so that a filter uses the index; ids people read are hex text.
+
+create view span_view as
+select
+  s.trace_id,
+  replace(s.trace_id::text, '-', '') as trace_id_hex,
+  encode(s.span_id, 'hex') as span_id,
+  encode(s.parent_span_id, 'hex') as parent_span_id,
+  s.trace_state,
+  s.flags,
+  s.name,
+  case s.kind when 1 then 'internal' when 2 then 'server' when 3 then 'client' when 4 then 'producer'
+    when 5 then 'consumer' else 'unspecified' end as kind,
+  s.start_time,
+  s.start_time_unix_nano,
+  s.start_time_unix_nano + s.duration_ns as end_time_unix_nano,
+  s.duration_ns,
+  case s.status_code when 1 then 'ok' when 2 then 'error' else 'unset' end as status,
+  s.status_message,
+  s.service,
+  r.environment,
+  s.operation,
+  s.provider,
+  s.request_model,
+  s.response_model,
+  coalesce(s.response_model, s.request_model) as model,
+  s.input_tokens,
+  s.output_tokens,
+  s.cached_tokens,
+  s.reasoning_tokens,
+  s.time_to_first_token_ns,
+  s.cost,
+  s.session_id,
+  s.user_id,
+  s.finish_reason,
+  s.error_type,
+  case when s.has_content then s.attributes || coalesce((
+    select c.attributes from span_contents c
+    where c.trace_id = s.trace_id and c.start_time = s.start_time
+      and c.entry_ms = s.entry_ms and c.entry_seq = s.entry_seq and c.record_index = s.record_index
+    limit 1), '{}') else s.attributes end as attributes,
+  s.dropped_attributes_count,
+  coalesce(s.events, '[]') as events,
+  s.dropped_events_count,
+  coalesce(s.links, '[]') as links,
+  s.dropped_links_count,
+  r.attributes as resource_attributes,
+  r.schema_url as resource_schema_url,
+  c.name as scope_name,
+  c.version as scope_version,
+  c.attributes as scope_attributes,
+  c.schema_url as scope_schema_url,
+  s.entry_ms,
+  s.entry_seq,
+  s.record_index
+from spans s
+left join resources r on r.resource_id = s.resource_id
+left join scopes c on c.scope_id = s.scope_id;
+
+create view log_view as
+select
+  l.time,
+  l.time_unix_nano,
+  l.observed_time_unix_nano,
+  l.severity_number,
+  l.severity_text,
+  case when l.severity_number = 0 then null
+    else (array['trace', 'debug', 'info', 'warn', 'error', 'fatal'])[(l.severity_number + 3) / 4] end as level,
+  l.service,
+  r.environment,
+  l.body,
+  l.body_is_json,
+  l.event_name,
+  l.trace_id,
+  replace(l.trace_id::text, '-', '') as trace_id_hex,
+  encode(l.span_id, 'hex') as span_id,
+  l.flags,
+  l.attributes,
+  l.dropped_attributes_count,
+  r.attributes as resource_attributes,
+  r.schema_url as resource_schema_url,
+  c.name as scope_name,
+  c.version as scope_version,
+  c.attributes as scope_attributes,
+  c.schema_url as scope_schema_url,
+  l.entry_ms,
+  l.entry_seq,
+  l.record_index
+from log_records l
+left join resources r on r.resource_id = l.resource_id
+left join scopes c on c.scope_id = l.scope_id;
+
+create view point_view as
+select
+  p.time,
+  p.time_unix_nano,
+  p.start_time_unix_nano,
+  m.name,
+  m.type,
+  m.unit,
+  m.description,
+  m.temporality,
+  m.is_monotonic,
+  s.service,
+  r.environment,
+  s.attributes,
+  p.value,
+  p.value_integer,
+  p.count,
+  p.sum,
+  p.min,
+  p.max,
+  p.explicit_bounds,
+  p.bucket_counts,
+  p.scale,
+  p.zero_count,
+  p.zero_threshold,
+  p.positive_offset,
+  p.positive_bucket_counts,
+  p.negative_offset,
+  p.negative_bucket_counts,
+  p.quantiles,
+  p.quantile_values,
+  coalesce(p.exemplars, '[]') as exemplars,
+  p.flags,
+  r.attributes as resource_attributes,
+  r.schema_url as resource_schema_url,
+  c.name as scope_name,
+  c.version as scope_version,
+  c.attributes as scope_attributes,
+  c.schema_url as scope_schema_url,
+  p.series_id,
+  s.metric_id,
+  p.entry_ms,
+  p.entry_seq,
+  p.record_index
+from metric_points p
+left join metric_series s on s.series_id = p.series_id
+left join metrics m on m.metric_id = s.metric_id
+left join resources r on r.resource_id = s.resource_id
+left join scopes c on c.scope_id = s.scope_id;
+
+-- One row a trace. Agent spans repeat the usage of the model calls below them, so their tokens and cost are left out.
+create view traces as
+select
+  trace_id,
+  replace(trace_id::text, '-', '') as trace_id_hex,
+  min(start_time) as start_time,
+  min(start_time_unix_nano) as start_time_unix_nano,
+  max(start_time_unix_nano + coalesce(duration_ns, 0)) - min(start_time_unix_nano) as duration_ns,
+  (array_agg(name order by (parent_span_id is null) desc, start_time_unix_nano))[1] as root_name,
+  (array_agg(service order by (parent_span_id is null) desc, start_time_unix_nano))[1] as root_service,
+  count(*) as span_count,
+  count(*) filter (where status_code = 2) as error_count,
+  array_agg(distinct service) as services,
+  sum(input_tokens) filter (where operation is distinct from 'invoke_agent') as input_tokens,
+  sum(output_tokens) filter (where operation is distinct from 'invoke_agent') as output_tokens,
+  sum(cost) filter (where operation is distinct from 'invoke_agent') as cost
+from spans
+group by trace_id;
+
+-- One row a call to a model.
+create view llm_calls as
+select
+  start_time, start_time_unix_nano, trace_id, replace(trace_id::text, '-', '') as trace_id_hex,
+  encode(span_id, 'hex') as span_id, service, operation, provider, request_model, response_model,
+  coalesce(response_model, request_model) as model, input_tokens, output_tokens, cached_tokens, reasoning_tokens,
+  duration_ns, time_to_first_token_ns, cost, session_id, user_id, finish_reason, error_type,
+  status_code = 2 as is_error
+from spans
+where request_model is not null or response_model is not null;

@@ -1,0 +1,56 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import { codeOf, ObservatoryError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import { problemHandler } from './problem.ts'
+import { type OperationRoutesOptions, operationRoutes } from './routes/operations.ts'
+import { type RecordRoutesOptions, recordRoutes } from './routes/records.ts'
+
+export interface HttpServerOptions extends OperationRoutesOptions, RecordRoutesOptions {
+  readonly logger: Logger
+}
+
+/** Builds the HTTP server with all its routes. It listens when {@link listen} is called. */
+export function buildServer(options: HttpServerOptions): FastifyInstance {
+  const app = Fastify({
+    // An unknown parameter is refused, never dropped.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
+    forceCloseConnections: true,
+    return503OnClosing: false,
+  })
+  app.setErrorHandler(problemHandler(options.logger))
+  app.setNotFoundHandler((request, reply) => {
+    void reply
+      .code(404)
+      .type('application/problem+json')
+      .send(
+        JSON.stringify({
+          type: 'about:blank',
+          title: 'No such route',
+          status: 404,
+          detail: `${request.method} ${request.url}`,
+        }),
+      )
+  })
+  operationRoutes(app, options)
+  recordRoutes(app, options)
+  return app
+}
+
+/** Listens. @returns the URL. @throws ObservatoryError ERR_SERVER_UNREACHABLE when the address cannot be had. */
+export async function listen(
+  app: FastifyInstance,
+  { host, port }: { host: string; port: number },
+): Promise<string> {
+  try {
+    return await app.listen({ host, port })
+  } catch (error) {
+    const inUse = codeOf(error) === 'EADDRINUSE'
+    throw new ObservatoryError(
+      'ERR_SERVER_UNREACHABLE',
+      inUse
+        ? `${host}:${port} is in use by another program: stop it, or set HTTP_PORT (0 is any free port)`
+        : `Cannot listen on ${host}:${port}: ${String((error as Error).message)}. Set HTTP_HOST and HTTP_PORT`,
+      { cause: error },
+    )
+  }
+}

@@ -1,0 +1,196 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { RejectionReason } from './models/rejection.ts'
+import { TELEMETRY_SIGNALS, type TelemetrySignal } from './models/telemetry-signal.ts'
+
+/** Gauges that are read when Prometheus asks, from whoever knows. */
+export interface MetricSources {
+  inFlight(signal: TelemetrySignal): {
+    readonly entries: number
+    readonly records: number
+    readonly bytes: number
+  }
+  inFlightLimitBytes(): number
+  backpressurePausedSeconds(): number
+  pool(): { readonly total: number; readonly idle: number; readonly waiting: number; readonly max: number }
+  /** Null when Redis does not know (XINFO GROUPS says so after XDEL or XTRIM) or does not answer: then there is no sample. */
+  groupState(
+    signal: TelemetrySignal,
+  ): Promise<{ readonly lag: number | null; readonly pending: number } | undefined>
+}
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+const ROWS = [1, 10, 50, 100, 500, 1000, 2500, 5000, 10_000, 25_000, 100_000]
+const BYTES = [1024, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864]
+
+/** prom-client's default gauges whose names end in `_total`, which is a counter's ending: promtool refuses them. */
+const MISNAMED_DEFAULTS = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+]
+
+/** Every metric of the service. Observed once a chunk or batch, never once a record. */
+export type Metrics = ReturnType<typeof createMetrics>
+
+export function createMetrics() {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  for (const name of MISNAMED_DEFAULTS) registry.removeSingleMetric(name)
+  const registers = [registry]
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Counter<L>({ name: `observatory_${name}`, help, labelNames, registers })
+  const histogram = (name: string, help: string, buckets: number[]) =>
+    new Histogram<'signal'>({ name: `observatory_${name}`, help, labelNames: ['signal'], buckets, registers })
+
+  const metrics = {
+    registry,
+    entriesRead: counter('entries_read_total', 'Stream entries read from Redis', ['signal']),
+    recordsReceived: counter('records_received_total', 'Records found in the entries read', ['signal']),
+    recordsWritten: counter('records_written_total', 'Records committed as rows', ['signal']),
+    recordsDeadLettered: counter(
+      'records_dead_lettered_total',
+      'Records committed as dead letters, by reason',
+      ['signal', 'reason'] as ('signal' | 'reason')[],
+    ),
+    recordsDuplicate: counter(
+      'records_duplicate_total',
+      'Records delivered again that were ingested before',
+      ['signal'],
+    ),
+    stringsCleaned: counter('strings_cleaned_total', 'Strings that held NUL or a lone surrogate', ['signal']),
+    entriesVanished: counter(
+      'entries_vanished_total',
+      'Pending entries that somebody removed from the stream, each time they are met',
+      ['signal'],
+    ),
+    batches: counter('batches_total', 'Batches cut, by what cut them', ['signal', 'trigger'] as (
+      | 'signal'
+      | 'trigger'
+    )[]),
+    writeRetries: counter('write_retries_total', 'Attempts to write a batch that failed, by SQLSTATE class', [
+      'signal',
+      'cause',
+    ] as ('signal' | 'cause')[]),
+    redisErrors: counter('redis_errors_total', 'Reads and acknowledgements that failed', ['signal']),
+    batchRows: histogram('batch_rows', 'Rows and dead letters of a batch', ROWS),
+    batchBytes: histogram('batch_size_bytes', 'Bytes of the entries of a batch', BYTES),
+    batchAge: histogram(
+      'batch_age_seconds',
+      'Time from reading the oldest entry of a batch to cutting it',
+      SECONDS,
+    ),
+    copySeconds: histogram('copy_duration_seconds', 'Time COPY took for a batch', SECONDS),
+    commitSeconds: histogram('commit_duration_seconds', 'Time COMMIT took for a batch', SECONDS),
+    ingestSeconds: histogram(
+      'ingest_delay_seconds',
+      'Time from XADD (entry id) to COMMIT, of the oldest entry of a batch',
+      SECONDS,
+    ),
+  }
+  for (const signal of TELEMETRY_SIGNALS) {
+    for (const each of [
+      metrics.recordsReceived,
+      metrics.recordsWritten,
+      metrics.recordsDuplicate,
+      metrics.entriesRead,
+    ]) {
+      each.inc({ signal }, 0)
+    }
+  }
+  return metrics
+}
+
+/** Counts what became of the records of a batch. */
+export function countOutcome(
+  metrics: Metrics,
+  signal: TelemetrySignal,
+  outcome: { rowsWritten: number; duplicates: number; reasons: readonly RejectionReason[] },
+): void {
+  metrics.recordsWritten.inc({ signal }, outcome.rowsWritten)
+  metrics.recordsDuplicate.inc({ signal }, outcome.duplicates)
+  for (const reason of new Set(outcome.reasons)) {
+    const count = outcome.reasons.filter((other) => other === reason).length
+    metrics.recordsDeadLettered.inc({ signal, reason }, count)
+  }
+}
+
+/** Registers the gauges that are read at scrape time. */
+export function registerGauges({ registry }: Metrics, sources: MetricSources): void {
+  const registers = [registry]
+  // Read without waiting: all of them in the tick in which the counters are read, so that they add up.
+  const bySignal = (name: string, help: string, read: (signal: TelemetrySignal) => number) =>
+    new Gauge({
+      name: `observatory_${name}`,
+      help,
+      labelNames: ['signal'],
+      registers,
+      collect() {
+        for (const signal of TELEMETRY_SIGNALS) this.set({ signal }, read(signal))
+      },
+    })
+  const ofGroup = (name: string, help: string, field: 'lag' | 'pending') =>
+    new Gauge({
+      name: `observatory_${name}`,
+      help,
+      labelNames: ['signal'],
+      registers,
+      async collect() {
+        const states = await Promise.all(TELEMETRY_SIGNALS.map((signal) => sources.groupState(signal)))
+        this.reset()
+        TELEMETRY_SIGNALS.forEach((signal, index) => {
+          const value = states[index]?.[field] ?? null
+          if (value !== null) this.set({ signal }, value)
+        })
+      },
+    })
+  const single = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name: `observatory_${name}`,
+      help,
+      registers,
+      collect() {
+        this.set(read())
+      },
+    })
+
+  bySignal(
+    'entries_in_flight',
+    'Entries read and not settled yet',
+    (signal) => sources.inFlight(signal).entries,
+  )
+  bySignal(
+    'records_in_flight',
+    'Records received and not yet written, dead-lettered or found to be duplicates',
+    (signal) => sources.inFlight(signal).records,
+  )
+  bySignal('in_flight_bytes', 'Bytes read and not settled yet', (signal) => sources.inFlight(signal).bytes)
+  ofGroup(
+    'stream_lag_entries',
+    'Entries not delivered to the group yet; absent when Redis does not know',
+    'lag',
+  )
+  ofGroup('stream_pending_entries', 'Entries delivered and not acknowledged', 'pending')
+  single('in_flight_limit_bytes', 'Bytes in flight at which reading pauses', sources.inFlightLimitBytes)
+  new Counter({
+    name: 'observatory_backpressure_paused_seconds_total',
+    help: 'Time that reading was paused because the limit of bytes in flight was reached, summed over streams',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(sources.backpressurePausedSeconds())
+    },
+  })
+  new Gauge({
+    name: 'observatory_pool_clients',
+    help: 'PostgreSQL connections by state; waiting are requests for one',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const { total, idle, waiting } = sources.pool()
+      this.set({ state: 'busy' }, total - idle)
+      this.set({ state: 'idle' }, idle)
+      this.set({ state: 'waiting' }, waiting)
+    },
+  })
+  single('pool_clients_limit', 'PostgreSQL connections at most', () => sources.pool().max)
+}

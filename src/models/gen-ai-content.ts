@@ -1,0 +1,43 @@
+import type { Attributes, AttributeValue } from './attributes.ts'
+import { setOwn } from './normalize-value.ts'
+
+/**
+ * Attributes that hold what was said to a model and what it said: long, private, and never filtered by.
+ * Indexed forms (`gen_ai.prompt.0.content`) belong to them; names beside them (`gen_ai.prompt.name`,
+ * `llm.prompt_template.template`) and definitions of tools do not.
+ */
+const CONTENT_KEY = new RegExp(
+  `^(?:${[
+    'gen_ai\\.(?:input\\.messages|output\\.messages|system_instructions)',
+    'gen_ai\\.(?:prompt|completion)(?:\\.\\d.*)?',
+    'gen_ai\\.tool\\.call\\.(?:arguments|result)',
+    'llm\\.(?:input_messages|output_messages|prompts|completions)(?:\\..*)?',
+    '(?:input|output)\\.value',
+    'traceloop\\.entity\\.(?:input|output)',
+    'ai\\.prompt(?:\\..*)?',
+    'ai\\.(?:response|result)\\.(?:text|object|toolCalls|reasoning)',
+    'ai\\.toolCall\\.(?:args|result)',
+  ].join('|')})$`,
+  's',
+)
+
+/** Whether an attribute is the body of a prompt or a completion. */
+export function isContentKey(key: string): boolean {
+  return CONTENT_KEY.test(key)
+}
+
+/**
+ * Takes the bodies of prompts and completions out of attributes, to be stored beside the span. Without
+ * any, `attributes` is the very object that came in and `content` is undefined.
+ */
+export function splitContent(attributes: Attributes): {
+  readonly attributes: Attributes
+  readonly content: Attributes | undefined
+} {
+  const keys = Object.keys(attributes)
+  if (!keys.some(isContentKey)) return { attributes, content: undefined }
+  const rest: Record<string, AttributeValue> = {}
+  const content: Record<string, AttributeValue> = {}
+  for (const key of keys) setOwn(isContentKey(key) ? content : rest, key, attributes[key] ?? null)
+  return { attributes: rest, content }
+}

@@ -1,0 +1,61 @@
+/** What records are asked for. Every condition given must hold. */
+export interface RecordFilter {
+  /** Unix nanoseconds, inclusive. */
+  readonly from?: bigint
+  /** Unix nanoseconds, exclusive. */
+  readonly to?: bigint
+  readonly service?: string
+  readonly name?: string
+  /** 32 hex digits. */
+  readonly traceId?: string
+  /** Least severe level of log records, as OpenTelemetry's severity number. */
+  readonly minSeverityNumber?: number
+  /** Newest first, at most so many; null is all. */
+  readonly limit: number | null
+}
+
+/** How the columns of one view are called that the words of a filter mean. */
+export interface FilterColumns {
+  readonly time: string
+  readonly timeUnixNano: string
+  readonly name?: string
+  readonly traceId?: string
+  readonly severityNumber?: string
+}
+
+/** A filter as SQL: `where … order by … limit …`, values by parameters. */
+export function filterSql(filter: RecordFilter, columns: FilterColumns): { text: string; values: unknown[] } {
+  const values: unknown[] = []
+  const conditions: string[] = []
+  const add = (condition: (parameter: string) => string, value: unknown) => {
+    values.push(value)
+    conditions.push(condition(`$${values.length}`))
+  }
+  // The timestamptz condition prunes partitions, the one on nanoseconds is exact.
+  if (filter.from !== undefined) {
+    add((p) => `${columns.timeUnixNano} >= ${p}::bigint`, filter.from)
+    add((p) => `${columns.time} >= ${p}::timestamptz`, microseconds(filter.from))
+  }
+  if (filter.to !== undefined) {
+    add((p) => `${columns.timeUnixNano} < ${p}::bigint`, filter.to)
+    add((p) => `${columns.time} <= ${p}::timestamptz`, microseconds(filter.to))
+  }
+  if (filter.service !== undefined) add((p) => `service = ${p}`, filter.service)
+  if (filter.name !== undefined && columns.name) add((p) => `${columns.name} = ${p}`, filter.name)
+  if (filter.traceId !== undefined && columns.traceId)
+    add((p) => `${columns.traceId} = ${p}::uuid`, filter.traceId)
+  if (filter.minSeverityNumber !== undefined && columns.severityNumber) {
+    add((p) => `${columns.severityNumber} >= ${p}`, filter.minSeverityNumber)
+  }
+  values.push(filter.limit)
+  const where = conditions.length === 0 ? '' : `where ${conditions.join(' and ')}`
+  const order = `order by ${columns.time} desc, ${columns.timeUnixNano} desc`
+  return { text: `${where} ${order} limit $${values.length}`, values }
+}
+
+/** Unix nanoseconds as a `timestamptz` literal, cut to its microseconds. */
+function microseconds(unixNano: bigint): string {
+  const micros = unixNano / 1000n
+  const seconds = new Date(Number(micros / 1000n)).toISOString().slice(0, 20)
+  return `${seconds}${String(micros % 1_000_000n).padStart(6, '0')}Z`
+}

@@ -1,0 +1,59 @@
+import type { Readable } from 'node:stream'
+import type pg from 'pg'
+import { filterSql, type RecordFilter } from './filter.ts'
+import { streamRows } from './stream-rows.ts'
+
+/** A data point in the shape of the wire contract, in normal form. */
+const POINT_JSON = `
+  (jsonb_strip_nulls(jsonb_build_object(
+    'name', name, 'type', type, 'unit', unit, 'description', description, 'temporality', temporality,
+    'isMonotonic', is_monotonic, 'timeUnixNano', time_unix_nano::text,
+    'startTimeUnixNano', start_time_unix_nano::text, 'flags', flags,
+    'value', coalesce(to_jsonb(value_integer), to_jsonb(value)), 'count', count, 'sum', sum, 'min', min, 'max', max,
+    'explicitBounds', explicit_bounds, 'bucketCounts', bucket_counts, 'scale', scale, 'zeroCount', zero_count,
+    'zeroThreshold', zero_threshold,
+    'positive', case when positive_offset is not null then
+      jsonb_build_object('offset', positive_offset, 'bucketCounts', positive_bucket_counts) end,
+    'negative', case when negative_offset is not null then
+      jsonb_build_object('offset', negative_offset, 'bucketCounts', negative_bucket_counts) end,
+    'quantiles', case when quantiles is not null then (
+      select coalesce(jsonb_agg(jsonb_build_object('quantile', q, 'value', v)), '[]')
+        from unnest(quantiles, quantile_values) as u (q, v)) end,
+    'service', service))
+  || jsonb_build_object(
+    'attributes', attributes, 'exemplars', exemplars,
+    'resource', jsonb_strip_nulls(jsonb_build_object('schemaUrl', resource_schema_url))
+      || jsonb_build_object('attributes', resource_attributes),
+    'scope', jsonb_strip_nulls(
+      jsonb_build_object('name', scope_name, 'version', scope_version, 'schemaUrl', scope_schema_url))
+      || jsonb_build_object('attributes', scope_attributes)))::text`
+
+/** Reads metrics. */
+export class MetricRepository {
+  readonly #pool: pg.Pool
+
+  constructor(pool: pg.Pool) {
+    this.#pool = pool
+  }
+
+  /** Metric definitions by name: a stream of rows with one column, the definition as JSON text. */
+  streamDefinitions(filter: Pick<RecordFilter, 'name' | 'limit'>, signal: AbortSignal): Promise<Readable> {
+    return streamRows(
+      this.#pool,
+      {
+        text: `select jsonb_strip_nulls(jsonb_build_object(
+                 'name', name, 'type', type, 'unit', unit, 'description', description,
+                 'temporality', temporality, 'isMonotonic', is_monotonic))::text
+                 from metrics where $1::text is null or name = $1 order by name, metric_id limit $2`,
+        values: [filter.name ?? null, filter.limit],
+      },
+      signal,
+    )
+  }
+
+  /** Data points that match, newest first: a stream of rows with one column, the point as JSON text. */
+  streamPoints(filter: RecordFilter, signal: AbortSignal): Promise<Readable> {
+    const { text, values } = filterSql(filter, { time: 'time', timeUnixNano: 'time_unix_nano', name: 'name' })
+    return streamRows(this.#pool, { text: `select ${POINT_JSON} from point_view ${text}`, values }, signal)
+  }
+}

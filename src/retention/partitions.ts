@@ -1,0 +1,117 @@
+import type pg from 'pg'
+import type { PartitionInterval } from '../settings.ts'
+import { hoursOf, overlaps, type PartitionRange, partitionName, partitionRange } from './partition-range.ts'
+
+/** The tables that are partitioned by time. */
+export const PARTITIONED_TABLES = ['spans', 'span_contents', 'metric_points', 'log_records'] as const
+
+export type PartitionedTable = (typeof PARTITIONED_TABLES)[number]
+
+/** A wait for a lock longer than this fails with 55P03 and is tried again, so that ingest never queues behind a long read. */
+const LOCK_TIMEOUT = '5s'
+
+/**
+ * Knows which partitions exist and creates those that are missing, ahead and on demand.
+ *
+ * What is known is a cache of the catalogue: it only ever grows, and {@link forget} empties it when PostgreSQL says that a
+ * partition is not there after all (23514). The accepted time window bounds it.
+ */
+export class Partitions {
+  readonly #pool: pg.Pool
+  readonly #interval: PartitionInterval
+  readonly #known = new Map<PartitionedTable, Set<number>>(
+    PARTITIONED_TABLES.map((table) => [table, new Set()]),
+  )
+
+  constructor(options: { readonly pool: pg.Pool; readonly interval: PartitionInterval }) {
+    this.#pool = options.pool
+    this.#interval = options.interval
+  }
+
+  /** The start, in unix milliseconds, of the partition that a record of this time (unix nanoseconds) belongs to. */
+  startOf(unixNano: bigint): number {
+    return partitionRange(Number(unixNano / 1_000_000n), this.#interval).fromMs
+  }
+
+  /** Creates those partitions of `tables` that start at `starts` (unix milliseconds) and are not there yet. */
+  async ensure(tables: readonly PartitionedTable[], starts: Iterable<number>): Promise<void> {
+    const wanted = [...starts]
+    for (const table of tables) {
+      const known = this.#known.get(table)
+      const missing = wanted.filter((start) => !known?.has(start))
+      if (missing.length === 0) continue
+      const ranges = missing.map((start) => partitionRange(start, this.#interval))
+      await createPartitions(this.#pool, table, ranges)
+      for (const start of missing) known?.add(start)
+    }
+  }
+
+  /** Creates the partitions of now and of the `count` intervals after it, of every table. */
+  async ensureAhead(count: number, nowMs = Date.now()): Promise<void> {
+    const { fromMs, toMs } = partitionRange(nowMs, this.#interval)
+    const starts = Array.from({ length: count + 1 }, (_, ahead) => fromMs + ahead * (toMs - fromMs))
+    await this.ensure(PARTITIONED_TABLES, starts)
+  }
+
+  forget(): void {
+    for (const known of this.#known.values()) known.clear()
+  }
+}
+
+/**
+ * Creates each range as a table of its own and attaches it: ATTACH takes a lock under which reads and writes of the other
+ * partitions go on; that of `CREATE TABLE … PARTITION OF` stops them. One process at a time, by an advisory lock.
+ */
+async function createPartitions(
+  pool: pg.Pool,
+  table: PartitionedTable,
+  ranges: readonly PartitionRange[],
+): Promise<void> {
+  const client = await pool.connect()
+  let failed = true
+  try {
+    await client.query('begin')
+    await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`)
+    await client.query(
+      `select pg_advisory_xact_lock(hashtextextended('observatory partitions of ' || $1, 0))`,
+      [table],
+    )
+    const existing = await existingRanges(client, table)
+    for (const range of ranges.flatMap((wanted) => uncovered(wanted, existing))) {
+      const name = partitionName(table, range)
+      const from = new Date(range.fromMs).toISOString()
+      const to = new Date(range.toMs).toISOString()
+      await client.query(`create table ${name} (like ${table} including all)`)
+      await client.query(
+        `alter table ${table} attach partition ${name} for values from ('${from}') to ('${to}')`,
+      )
+    }
+    await client.query('commit')
+    failed = false
+  } finally {
+    client.release(failed)
+  }
+}
+
+/** What no partition covers yet; hour by hour where some of it is covered, which is so when the interval was changed. */
+function uncovered(wanted: PartitionRange, existing: readonly PartitionRange[]): PartitionRange[] {
+  const touching = existing.filter((other) => overlaps(wanted, other))
+  if (touching.length === 0) return [wanted]
+  return hoursOf(wanted).filter((hour) => !touching.some((other) => overlaps(hour, other)))
+}
+
+async function existingRanges(client: pg.PoolClient, table: PartitionedTable): Promise<PartitionRange[]> {
+  await client.query(`set local timezone = 'UTC'`)
+  const { rows } = await client.query<{ bounds: string }>(
+    `select pg_get_expr(c.relpartbound, c.oid) as bounds
+       from pg_inherits i join pg_class c on c.oid = i.inhrelid
+      where i.inhparent = $1::regclass`,
+    [table],
+  )
+  return rows.map(({ bounds }) => {
+    const [fromMs = 0, toMs = 0] = [...bounds.matchAll(/'(\S+) (\S+)\+00'/g)].map(([, day, time]) =>
+      Date.parse(`${day}T${time}Z`),
+    )
+    return { fromMs, toMs }
+  })
+}

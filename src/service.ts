@@ -1,0 +1,229 @@
+import type { Redis } from 'ioredis'
+import type pg from 'pg'
+import { messageOf } from './errors.ts'
+import type { Readiness } from './http/routes/operations.ts'
+import { buildServer, listen } from './http/server.ts'
+import type { GroupOfStream } from './ingest/consumer-group.ts'
+import { ConsumerLease } from './ingest/consumer-lease.ts'
+import { readGroupState } from './ingest/group-state.ts'
+import { InFlight } from './ingest/in-flight.ts'
+import { IngestWorker } from './ingest/ingest-worker.ts'
+import { createReleasers, type Releasers } from './lifecycle.ts'
+import type { Logger } from './logger.ts'
+import { createMetrics, type Metrics, registerGauges } from './metrics.ts'
+import { migrate } from './migrate.ts'
+import { streamKey } from './models/stream-entry.ts'
+import { TELEMETRY_SIGNALS, type TelemetrySignal } from './models/telemetry-signal.ts'
+import { checkHealth, createPool, poolStats } from './pool.ts'
+import { createRedis, type RedisRole, redisSafetyWarnings, whenReady } from './redis.ts'
+import { LogRecordRepository } from './repositories/log-record-repository.ts'
+import { MetricRepository } from './repositories/metric-repository.ts'
+import { TraceRepository } from './repositories/trace-repository.ts'
+import { PartitionKeeper } from './retention/partition-keeper.ts'
+import { Partitions } from './retention/partitions.ts'
+import type { Settings } from './settings.ts'
+import { waitForPostgres } from './wait-for-postgres.ts'
+import { waitForRedis } from './wait-for-redis.ts'
+import { Interner } from './writers/interner.ts'
+import { LOG_RECORD_TABLE } from './writers/log-record-table.ts'
+import { METRIC_POINT_TABLE } from './writers/metric-point-table.ts'
+import { SPAN_TABLE } from './writers/span-table.ts'
+import type { TelemetryTable } from './writers/telemetry-table.ts'
+
+/** What a process does: `ingest` the consumers and maintenance, `api` all of HTTP; `/metrics` and the probes are always there. */
+export type Role = 'ingest' | 'api'
+
+export interface ServiceOptions {
+  readonly settings: Settings & { readonly databaseUrl: string; readonly redisUrl: string }
+  readonly roles: readonly Role[]
+  readonly logger: Logger
+  /** Ends waiting for the servers at start. */
+  readonly stopping: AbortSignal
+}
+
+/** A running service. */
+export interface Service {
+  readonly url: string
+  /** Stops reading, commits and acknowledges what was read, then closes everything. Calling it again returns the same promise. */
+  stop(): Promise<void>
+}
+
+/** Starts a service. Whatever it had opened is closed again when the start fails. */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const releasers = createReleasers()
+  try {
+    const url = await start(options, releasers)
+    return { url, stop: () => releasers.release() }
+  } catch (error) {
+    await releasers.release().catch(() => undefined)
+    throw error
+  }
+}
+
+/** Opened in this order, closed in the reverse one: ingest drains first, while everything it needs is still there. */
+async function start(options: ServiceOptions, releasers: Releasers): Promise<string> {
+  const { settings, roles, logger, stopping } = options
+  const metrics = createMetrics()
+  const inFlight = new InFlight(settings.inFlightMaxBytes)
+  const pool = openPool(options, releasers, 'api')
+  const commands = openRedis(options, releasers, 'commands')
+  const state: ServiceState = { phase: 'starting', workers: new Map() }
+
+  registerGauges(metrics, {
+    inFlight: (signal) => ({
+      ...inFlight.of(streamKey(settings.streamPrefix, signal)),
+      records: state.workers.get(signal)?.recordsInFlight ?? 0,
+    }),
+    inFlightLimitBytes: () => inFlight.limitBytes,
+    backpressurePausedSeconds: () => inFlight.pausedMs / 1000,
+    pool: () => poolStats(pool),
+    groupState: (signal) => readGroupState(commands, groupOf(settings, signal)).catch(() => undefined),
+  })
+  const http = buildServer({
+    logger,
+    metrics,
+    readiness: () => readiness(state, pool, commands),
+    repositories: {
+      traces: new TraceRepository(pool),
+      logRecords: new LogRecordRepository(pool),
+      metrics: new MetricRepository(pool),
+    },
+  })
+  releasers.defer('HTTP server', () => http.close())
+  // The port comes first: when it is taken, nothing has been done yet.
+  const url = await listen(http, { host: settings.httpHost, port: settings.httpPort })
+
+  const timeoutMs = settings.startupTimeoutMs
+  await Promise.all([
+    waitForPostgres({ databaseUrl: settings.databaseUrl, timeoutMs, signal: stopping, log: logger }),
+    waitForRedis({ url: settings.redisUrl, timeoutMs, signal: stopping, log: logger }),
+  ])
+  await migrate({ databaseUrl: settings.databaseUrl, log: logger, signal: stopping })
+  await whenReady(commands, stopping)
+  if (roles.includes('ingest')) await startIngest(options, { releasers, metrics, inFlight, commands, state })
+  state.phase = 'running'
+  releasers.defer('readiness', () => {
+    state.phase = 'stopping'
+  })
+  logger.info({ url, roles }, 'started')
+  return url
+}
+
+interface ServiceState {
+  phase: 'starting' | 'running' | 'stopping'
+  readonly workers: Map<TelemetrySignal, Pick<IngestWorker<object>, 'problem' | 'recordsInFlight' | 'stop'>>
+}
+
+interface IngestNeeds {
+  readonly releasers: Releasers
+  readonly metrics: Metrics
+  readonly inFlight: InFlight
+  readonly commands: Redis
+  readonly state: ServiceState
+}
+
+/** Starts one worker a signal, and the maintenance they need. */
+async function startIngest(options: ServiceOptions, needs: IngestNeeds): Promise<void> {
+  const { settings, logger } = options
+  const { releasers, commands, state } = needs
+  for (const { setting, value, advice } of await redisSafetyWarnings(commands)) {
+    logger.warn({ setting, value }, `Redis can lose what it accepted: ${advice}`)
+  }
+  const pool = openPool(options, releasers, 'ingest')
+  const partitions = new Partitions({ pool, interval: settings.partitionInterval })
+  await partitions.ensureAhead(settings.partitionsAhead)
+  const keeper = new PartitionKeeper({ partitions, ahead: settings.partitionsAhead, logger })
+  releasers.defer('partition keeper', () => keeper.stop())
+  const { seriesMaxPerMetric: maxPerMetric, seriesMaxPerService: maxPerService } = settings
+  const interner = new Interner({ pool, limits: { maxPerMetric, maxPerService } })
+  const consumer = settings.consumerName ?? (await leaseName(options, needs))
+
+  const startWorker = <T extends object>(table: TelemetryTable<T>) => {
+    const reader = openRedis(options, releasers, 'blocking')
+    const worker = new IngestWorker<T>({
+      ...needs,
+      ...groupOf(settings, table.signal),
+      table,
+      pool,
+      reader,
+      partitions,
+      interner,
+      consumer,
+      logger,
+      read: { maxCount: settings.readCount, blockMs: settings.readBlockMs },
+      write: {
+        maxRows: settings.batchMaxRows,
+        maxBytes: settings.batchMaxBytes,
+        maxAgeMs: settings.batchMaxAgeMs,
+        concurrency: settings.writeConcurrency,
+        deadLetterPayload: settings.deadLetterPayload,
+        recordLimits: {
+          acceptPastDays: settings.acceptPastDays,
+          acceptFutureDays: settings.acceptFutureDays,
+          maxRecordBytes: settings.recordMaxBytes,
+          maxDepth: settings.recordMaxDepth,
+        },
+      },
+    })
+    state.workers.set(table.signal, worker)
+  }
+  startWorker(SPAN_TABLE)
+  startWorker(METRIC_POINT_TABLE)
+  startWorker(LOG_RECORD_TABLE)
+  releasers.defer('ingest', () => Promise.all([...state.workers.values()].map((worker) => worker.stop())))
+}
+
+async function leaseName({ settings, logger }: ServiceOptions, needs: IngestNeeds): Promise<string> {
+  const lease = await ConsumerLease.acquire(needs.commands, {
+    prefix: settings.streamPrefix,
+    group: settings.consumerGroup,
+    onError: (error) => logger.warn({ err: error }, 'renewing the lease of the consumer name failed'),
+  })
+  needs.releasers.defer('consumer name', () => lease.release())
+  return lease.name
+}
+
+function groupOf(settings: Settings, signal: TelemetrySignal): GroupOfStream {
+  return { stream: streamKey(settings.streamPrefix, signal), group: settings.consumerGroup }
+}
+
+/** Connections that a batch may need at once: its own, one to intern content, one to create partitions. */
+const CONNECTIONS_PER_BATCH = 3
+
+function openPool({ settings, logger }: ServiceOptions, releasers: Releasers, role: Role): pg.Pool {
+  const ofRole =
+    role === 'ingest'
+      ? { max: settings.writeConcurrency * TELEMETRY_SIGNALS.length * CONNECTIONS_PER_BATCH }
+      : { max: settings.databasePoolMax, statementTimeoutMs: settings.statementTimeoutMs }
+  const pool = createPool({
+    ...ofRole,
+    databaseUrl: settings.databaseUrl,
+    applicationName: `observatory:${role}`,
+    onError: (error) => logger.warn({ err: error, pool: role }, 'a PostgreSQL connection was lost'),
+  })
+  releasers.defer(`PostgreSQL pool (${role})`, () => pool.end())
+  return pool
+}
+
+function openRedis({ settings, logger }: ServiceOptions, releasers: Releasers, role: RedisRole): Redis {
+  const redis = createRedis({
+    url: settings.redisUrl,
+    role,
+    name: settings.consumerGroup,
+    onError: (error) => logger.warn({ err: error }, 'a Redis connection failed; connecting again'),
+  })
+  releasers.defer(`Redis connection (${role})`, () => redis.disconnect())
+  return redis
+}
+
+async function readiness(state: ServiceState, pool: pg.Pool, commands: Redis): Promise<Readiness> {
+  const problems: string[] = []
+  if (state.phase !== 'running') problems.push(`the service is ${state.phase}`)
+  const database = await checkHealth(pool)
+  if (!database.ok) problems.push(`PostgreSQL: ${messageOf(database.error)}`)
+  if (commands.status !== 'ready') problems.push(`Redis: the connection is ${commands.status}`)
+  for (const [signal, worker] of state.workers) {
+    if (worker.problem !== undefined) problems.push(`ingest of ${signal}: ${worker.problem}`)
+  }
+  return { ready: problems.length === 0, problems }
+}

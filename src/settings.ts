@@ -1,0 +1,214 @@
+/** Levels of the log, most talkative first. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** Whether a dead letter keeps the refused record: as it came, or not at all. */
+export const DEAD_LETTER_PAYLOADS = ['keep', 'drop'] as const
+export type DeadLetterPayload = (typeof DEAD_LETTER_PAYLOADS)[number]
+
+/** The time range that one partition of a telemetry table covers. */
+export const PARTITION_INTERVALS = ['day', 'hour'] as const
+export type PartitionInterval = (typeof PARTITION_INTERVALS)[number]
+
+/** Every setting of the program, checked and frozen. Units are in the names; what each does is in {@link SETTINGS}. */
+export interface Settings {
+  readonly databaseUrl: string | undefined
+  readonly redisUrl: string | undefined
+  readonly httpHost: string
+  readonly httpPort: number
+  readonly streamPrefix: string
+  readonly consumerGroup: string
+  readonly consumerName: string | undefined
+  readonly batchMaxRows: number
+  readonly batchMaxBytes: number
+  readonly batchMaxAgeMs: number
+  readonly readCount: number
+  readonly readBlockMs: number
+  readonly inFlightMaxBytes: number
+  readonly writeConcurrency: number
+  readonly databasePoolMax: number
+  readonly recordMaxBytes: number
+  readonly recordMaxDepth: number
+  readonly acceptPastDays: number
+  readonly acceptFutureDays: number
+  readonly seriesMaxPerMetric: number
+  readonly seriesMaxPerService: number
+  readonly deadLetterPayload: DeadLetterPayload
+  readonly partitionInterval: PartitionInterval
+  readonly partitionsAhead: number
+  readonly startupTimeoutMs: number
+  readonly shutdownTimeoutMs: number
+  readonly statementTimeoutMs: number
+  readonly logLevel: LogLevel
+  readonly dataDir: string
+  readonly embeddedPostgresBin: string | undefined
+}
+
+/** A number of things, days or milliseconds; `bytes` also takes `64MiB` or `4MB`. */
+export interface NumberSetting {
+  readonly kind: 'integer' | 'bytes'
+  readonly default: number
+  readonly min: number
+  readonly max: number
+  readonly description: string
+}
+
+/**
+ * Text: anything (`text`), one word without white space (`word`), or a URL of one server. A `postgresUrl`
+ * and a `redisUrl` hold a password, so they can also be read from a file: DATABASE_URL_FILE.
+ */
+export interface TextSetting<T extends string | undefined = string | undefined> {
+  readonly kind: 'text' | 'word' | 'postgresUrl' | 'redisUrl'
+  readonly default: T
+  readonly maxLength: number
+  readonly description: string
+}
+
+/** One of a closed list of words. */
+export interface ChoiceSetting<T extends string = string> {
+  readonly kind: 'choice'
+  readonly default: T
+  readonly choices: readonly T[]
+  readonly description: string
+}
+
+export type Setting = NumberSetting | TextSetting | ChoiceSetting
+
+type SettingFor<T> = [T] extends [number]
+  ? NumberSetting
+  : string extends T
+    ? TextSetting<T & (string | undefined)>
+    : ChoiceSetting<T & string>
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const GIB = 1024 * MIB
+
+/** A reply that waits longer than this would make stopping and noticing a dead Redis slow. */
+export const MAX_READ_BLOCK_MS = 10_000
+
+/**
+ * Every setting: its kind, its default, what is allowed and, in one sentence, what it does. Parsing, the
+ * options of the command line, their help and the table in the documentation all come from here. The key
+ * gives the names: `httpPort` is `HTTP_PORT` in the environment and the file, `--http-port` as a flag.
+ */
+export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]> } = {
+  databaseUrl: url(
+    'postgresUrl',
+    'PostgreSQL to use (postgresql://user:password@host:5432/database); without it one is embedded.',
+  ),
+  redisUrl: url(
+    'redisUrl',
+    'Redis to use (redis://, rediss:// or the path of a unix socket); without it one is embedded.',
+  ),
+  httpHost: word('127.0.0.1', 255, 'Address the HTTP server listens on; 0.0.0.0 is every IPv4 interface.'),
+  httpPort: integer(4318, 0, 65_535, 'Port the HTTP server listens on; 0 is any free one.'),
+  streamPrefix: word(
+    'telemetry',
+    200,
+    'Start of the stream names: telemetry gives telemetry:traces, telemetry:metrics and telemetry:logs.',
+  ),
+  consumerGroup: word('observatory', 200, 'Consumer group that the streams are read with.'),
+  consumerName: optionalWord(
+    200,
+    'Name of this consumer in the group; without it the host name and the lowest free slot.',
+  ),
+  batchMaxRows: integer(10_000, 1, 1_000_000, 'Rows at which a batch is written.'),
+  batchMaxBytes: bytes(4 * MIB, 4 * KIB, 256 * MIB, 'Bytes at which a batch is written.'),
+  batchMaxAgeMs: integer(250, 1, 60_000, 'Age at which a batch is written, however small.'),
+  readCount: integer(1000, 1, 100_000, 'Entries asked of a stream in one read.'),
+  readBlockMs: integer(1000, 1, MAX_READ_BLOCK_MS, 'How long one read waits for entries.'),
+  inFlightMaxBytes: bytes(
+    64 * MIB,
+    8 * KIB,
+    64 * GIB,
+    'Bytes read and not yet committed, over all streams, at which reading pauses.',
+  ),
+  writeConcurrency: integer(2, 1, 16, 'Batches of one telemetry signal that are written at the same time.'),
+  databasePoolMax: integer(10, 2, 1000, 'PostgreSQL connections of one pool.'),
+  recordMaxBytes: bytes(MIB, KIB, 64 * MIB, 'Size past which a record is refused.'),
+  recordMaxDepth: integer(32, 1, 128, 'Nesting past which a record is refused.'),
+  acceptPastDays: integer(30, 1, 3650, 'Age past which a record is refused.'),
+  acceptFutureDays: integer(1, 0, 365, 'How far ahead of the clock a record may be before it is refused.'),
+  seriesMaxPerMetric: integer(
+    10_000,
+    1,
+    10_000_000,
+    'Series of one metric past which points of new ones are refused.',
+  ),
+  seriesMaxPerService: integer(
+    50_000,
+    1,
+    10_000_000,
+    'Series of one service past which points of new ones are refused.',
+  ),
+  deadLetterPayload: choice('keep', DEAD_LETTER_PAYLOADS, 'What a dead letter keeps of the refused record.'),
+  partitionInterval: choice('day', PARTITION_INTERVALS, 'Time range of one partition.'),
+  partitionsAhead: integer(3, 1, 100, 'Partitions that are made ahead of time.'),
+  startupTimeoutMs: integer(
+    30_000,
+    0,
+    3_600_000,
+    'How long to wait at start for PostgreSQL and Redis to answer.',
+  ),
+  shutdownTimeoutMs: integer(
+    20_000,
+    100,
+    3_600_000,
+    'How long a graceful stop may take before the process exits with 1.',
+  ),
+  statementTimeoutMs: integer(
+    30_000,
+    0,
+    86_400_000,
+    'How long one statement of an API query may run; 0 is no limit.',
+  ),
+  logLevel: choice('info', LOG_LEVELS, 'Least severe level that is logged.'),
+  dataDir: text('.observatory', 'Folder of the embedded servers and their data.'),
+  embeddedPostgresBin: optionalText(
+    'Folder of the PostgreSQL programs to embed instead of the installed ones.',
+  ),
+}
+
+function integer(fallback: number, min: number, max: number, description: string): NumberSetting {
+  return { kind: 'integer', default: fallback, min, max, description }
+}
+
+function bytes(fallback: number, min: number, max: number, description: string): NumberSetting {
+  return { kind: 'bytes', default: fallback, min, max, description }
+}
+
+function choice<T extends string>(fallback: T, choices: readonly T[], description: string): ChoiceSetting<T> {
+  return { kind: 'choice', default: fallback, choices, description }
+}
+
+function word(fallback: string, maxLength: number, description: string): TextSetting<string> {
+  return { kind: 'word', default: fallback, maxLength, description }
+}
+
+function optionalWord(maxLength: number, description: string): TextSetting<string | undefined> {
+  return { kind: 'word', default: undefined, maxLength, description }
+}
+
+function text(fallback: string, description: string): TextSetting<string> {
+  return { kind: 'text', default: fallback, maxLength: 4096, description }
+}
+
+function optionalText(description: string): TextSetting<string | undefined> {
+  return { kind: 'text', default: undefined, maxLength: 4096, description }
+}
+
+function url(kind: 'postgresUrl' | 'redisUrl', description: string): TextSetting<string | undefined> {
+  return { kind, default: undefined, maxLength: 4096, description }
+}
+
+/** The name of a setting in the environment and in the file: `httpPort` is `HTTP_PORT`. */
+export function settingName(key: keyof Settings): string {
+  return key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
+}
+
+/** Whether the value holds a password: then it can also be read from a file, `DATABASE_URL_FILE`. */
+export function isSecret(key: keyof Settings): boolean {
+  const { kind } = SETTINGS[key]
+  return kind === 'postgresUrl' || kind === 'redisUrl'
+}

@@ -1,0 +1,144 @@
+import { Transform } from 'node:stream'
+import type { DeadLetter } from '../models/dead-letter.ts'
+import type { EntryId } from '../models/stream-entry.ts'
+
+/** An entry after decoding: what the ledger must know of it, its good records and its refused ones. */
+export interface DecodedEntry<T> {
+  readonly id: EntryId
+  /** crc32 of the entry's fields: tells this entry from another one that bears the same id. */
+  readonly crc: number
+  readonly bytes: number
+  readonly records: readonly T[]
+  /** Position in the entry of each of `records`. */
+  readonly recordIndexes: readonly number[]
+  readonly letters: readonly DeadLetter[]
+}
+
+/** The decoded entries of one read. */
+export interface DecodedChunk<T> {
+  /** Whether the read covered every id between its first and last entry, as XREADGROUP `>` does. */
+  readonly contiguous: boolean
+  /** When it was read, in unix milliseconds. */
+  readonly readAt: number
+  readonly entries: readonly DecodedEntry<T>[]
+}
+
+/** An inclusive range of entry ids that one read covered. */
+export interface IdRange {
+  readonly first: EntryId
+  readonly last: EntryId
+}
+
+/** Why a batch was cut. */
+export type BatchTrigger = 'rows' | 'bytes' | 'age' | 'end'
+
+/** The entries of one transaction. An entry is never split over two batches. */
+export interface Batch<T> {
+  readonly entries: readonly DecodedEntry<T>[]
+  readonly ranges: readonly IdRange[]
+  readonly rows: number
+  readonly bytes: number
+  readonly oldestReadAt: number
+  readonly trigger: BatchTrigger
+}
+
+export interface BatchLimits {
+  readonly maxRows: number
+  readonly maxBytes: number
+  readonly maxAgeMs: number
+}
+
+interface OpenBatch<T> {
+  entries: DecodedEntry<T>[]
+  ranges: { first: EntryId; last: EntryId }[]
+  rows: number
+  bytes: number
+  oldestReadAt: number
+}
+
+/**
+ * Chunks in, batches out: cut when `maxRows` or `maxBytes` is reached, when the oldest entry has waited `maxAgeMs`, at the end.
+ *
+ * States: *empty* (no timer) → first entry → *open* (timer runs) → cut → empty. The age timer cuts only while the stages behind
+ * have room; while they are busy the batch goes on filling up to its limits, and then `transform` holds its callback.
+ */
+export class Batcher<T> extends Transform {
+  readonly #limits: BatchLimits
+  #open: OpenBatch<T> | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(limits: BatchLimits) {
+    super({ objectMode: true, readableHighWaterMark: 1, writableHighWaterMark: 1 })
+    this.#limits = limits
+  }
+
+  /** Entries and bytes that wait for their batch to be cut. */
+  get waiting(): {
+    readonly rows: number
+    readonly bytes: number
+    readonly oldestReadAt: number | undefined
+  } {
+    return {
+      rows: this.#open?.rows ?? 0,
+      bytes: this.#open?.bytes ?? 0,
+      oldestReadAt: this.#open?.oldestReadAt,
+    }
+  }
+
+  /** Cuts what waits now, whatever its age. */
+  cutNow(): void {
+    this.#cut('end')
+  }
+
+  override _transform(chunk: DecodedChunk<T>, _encoding: BufferEncoding, callback: () => void): void {
+    let startsRange = true
+    for (const entry of chunk.entries) {
+      const open = this.#openBatch(chunk.readAt)
+      open.entries.push(entry)
+      open.rows += entry.records.length + entry.letters.length
+      open.bytes += entry.bytes
+      const range = open.ranges.at(-1)
+      if (startsRange || !chunk.contiguous || range === undefined) {
+        open.ranges.push({ first: entry.id, last: entry.id })
+      } else {
+        range.last = entry.id
+      }
+      startsRange = false
+      if (open.rows >= this.#limits.maxRows) this.#cut('rows')
+      else if (open.bytes >= this.#limits.maxBytes) this.#cut('bytes')
+    }
+    callback()
+  }
+
+  override _flush(callback: () => void): void {
+    this.#cut('end')
+    callback()
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    callback(error)
+  }
+
+  #openBatch(readAt: number): OpenBatch<T> {
+    if (this.#open === undefined) {
+      this.#open = { entries: [], ranges: [], rows: 0, bytes: 0, oldestReadAt: readAt }
+      this.#timer = setTimeout(() => this.#cutByAge(), this.#limits.maxAgeMs)
+    }
+    return this.#open
+  }
+
+  #cutByAge(): void {
+    if (this.readableLength === 0) this.#cut('age')
+    else this.#timer = setTimeout(() => this.#cutByAge(), this.#limits.maxAgeMs)
+  }
+
+  #cut(trigger: BatchTrigger): void {
+    const open = this.#open
+    if (open === undefined) return
+    clearTimeout(this.#timer)
+    this.#open = undefined
+    this.push({ ...open, trigger } satisfies Batch<T>)
+  }
+}

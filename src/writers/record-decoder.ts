@@ -1,0 +1,93 @@
+import type { DeadLetter } from '../models/dead-letter.ts'
+import { createDecodeContext, type DecodeContext } from '../models/decode-context.ts'
+import { RECORD_DECODERS } from '../models/decode-record.ts'
+import { looseRecordJson } from '../models/loose-record.ts'
+import type { Decoded } from '../models/rejection.ts'
+import type { TelemetrySignal } from '../models/telemetry-signal.ts'
+import type { DecodedChunk } from './batch.ts'
+
+/** What a record may be; times are relative to the clock. */
+export interface RecordLimits {
+  readonly acceptPastDays: number
+  readonly acceptFutureDays: number
+  readonly maxRecordBytes: number
+  readonly maxDepth: number
+}
+
+const DEFAULT_LIMITS: RecordLimits = {
+  acceptPastDays: 30,
+  acceptFutureDays: 1,
+  maxRecordBytes: 1024 * 1024,
+  maxDepth: 32,
+}
+
+const NANOS_PER_MS = 1_000_000n
+const MS_PER_DAY = 86_400_000
+
+/** The good and the refused records of one entry. */
+export interface DecodedRecords<T> {
+  readonly records: T[]
+  readonly recordIndexes: number[]
+  readonly letters: DeadLetter[]
+}
+
+/** Decodes the loose records of one signal, whatever they came in. */
+export class RecordDecoder<T> {
+  readonly #decode: (input: unknown, context: DecodeContext) => Decoded<T>
+  readonly #limits: RecordLimits
+  #chunks = 0n
+
+  constructor(signal: TelemetrySignal, limits: Partial<RecordLimits> = {}) {
+    this.#decode = RECORD_DECODERS[signal] as (input: unknown, context: DecodeContext) => Decoded<T>
+    this.#limits = { ...DEFAULT_LIMITS, ...limits }
+  }
+
+  /** A context for what is decoded now: the accepted window moves with the clock. */
+  context(nowMs: number): DecodeContext {
+    const { acceptPastDays, acceptFutureDays, maxRecordBytes, maxDepth } = this.#limits
+    return createDecodeContext({
+      earliest: BigInt(nowMs - acceptPastDays * MS_PER_DAY) * NANOS_PER_MS,
+      latest: BigInt(nowMs + acceptFutureDays * MS_PER_DAY) * NANOS_PER_MS,
+      maxRecordBytes,
+      maxDepth,
+    })
+  }
+
+  /** Decodes each input by itself: one refused record refuses itself alone. */
+  decodeAll(inputs: readonly unknown[], context: DecodeContext): DecodedRecords<T> {
+    const records: T[] = []
+    const recordIndexes: number[] = []
+    const letters: DeadLetter[] = []
+    inputs.forEach((input, recordIndex) => {
+      const { record, rejection } = this.#decode(input, context)
+      if (rejection === undefined) {
+        records.push(record)
+        recordIndexes.push(recordIndex)
+      } else {
+        const payload = Buffer.from(looseRecordJson(input))
+        letters.push({ ...rejection, recordIndex, sqlState: undefined, payloadForm: 'record', payload })
+      }
+    })
+    return { records, recordIndexes, letters }
+  }
+
+  /**
+   * Decodes records that came by no stream. They are one entry of the writer's own: its id is made here and never used again, so
+   * that the ledger tells a COMMIT whose answer was lost from one that failed.
+   */
+  decodeChunk(inputs: readonly unknown[]): DecodedChunk<T> {
+    const readAt = Date.now()
+    const context = this.context(readAt)
+    context.defaultTimeUnixNano = BigInt(readAt) * NANOS_PER_MS
+    context.suspicious = true
+    context.entryBytes = looseRecordJson(inputs).length
+    this.#chunks += 1n
+    const entry = {
+      id: { ms: BigInt(readAt), seq: this.#chunks },
+      crc: 0,
+      bytes: context.entryBytes,
+      ...this.decodeAll(inputs, context),
+    }
+    return { contiguous: false, readAt, entries: [entry] }
+  }
+}

@@ -1,0 +1,44 @@
+import type { EntryId } from '../models/stream-entry.ts'
+import type { TelemetrySignal } from '../models/telemetry-signal.ts'
+import type { PartitionedTable } from '../retention/partitions.ts'
+import type { CopyEncoder } from './copy-encoder.ts'
+import type { ContentRow, InternedContent } from './interned-content.ts'
+
+/** Which record of which entry a row is of. */
+export interface RowOrigin {
+  readonly id: EntryId
+  readonly recordIndex: number
+}
+
+/** One table that a record has a row in. */
+export interface CopyTarget<T, Refs> {
+  readonly table: PartitionedTable
+  readonly columns: readonly string[]
+  /** Whether this record has a row here at all. */
+  has(record: T): boolean
+  /** Encodes one field for each of `columns`. */
+  encode(encoder: CopyEncoder, record: T, row: { readonly refs: Refs; readonly origin: RowOrigin }): void
+}
+
+/** How the records of one signal become rows. `Refs` are the ids of interned content that its rows bear. */
+export interface TelemetryTable<T, Refs = unknown> {
+  readonly signal: TelemetrySignal
+  readonly targets: readonly CopyTarget<T, Refs>[]
+  /** The time, in unix nanoseconds, that decides the partition. */
+  time(record: T): bigint
+  /** The ids that the rows of this record bear, and the content behind each. */
+  refer(record: T, content: InternedContent): { readonly refs: Refs; readonly rows: readonly ContentRow[] }
+}
+
+export function copySql(target: CopyTarget<never, never>): string {
+  return `copy ${target.table} (${target.columns.join(', ')}) from stdin (format binary)`
+}
+
+/** Where a row came from. Redis ids are unsigned: those past 2^63 are stored as their two's complement. */
+export function encodeOrigin(encoder: CopyEncoder, { id, recordIndex }: RowOrigin): void {
+  encoder.int8(BigInt.asIntN(64, id.ms))
+  encoder.int8(BigInt.asIntN(64, id.seq))
+  encoder.int4(recordIndex)
+}
+
+export const ORIGIN_COLUMNS = ['entry_ms', 'entry_seq', 'record_index'] as const

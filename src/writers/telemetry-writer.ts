@@ -1,0 +1,175 @@
+import { randomUUID } from 'node:crypto'
+import { Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type pg from 'pg'
+import { Partitions } from '../retention/partitions.ts'
+import type { DeadLetterPayload } from '../settings.ts'
+import { type Batch, Batcher, type BatchLimits, type DecodedChunk } from './batch.ts'
+import { type BatchOutcome, BatchWriter, type WriteRetry } from './batch-writer.ts'
+import { concurrentTransform } from './concurrent-transform.ts'
+import { createBatchEncoder, type EncodedBatch } from './encode-batch.ts'
+import { InternedContent } from './interned-content.ts'
+import { Interner, type SeriesLimits } from './interner.ts'
+import { RecordDecoder, type RecordLimits } from './record-decoder.ts'
+import type { TelemetryTable } from './telemetry-table.ts'
+
+/** What a writer holds and what it has done, in records unless the name says otherwise. */
+export interface BufferStats {
+  /** Waiting for their batch to be cut. */
+  readonly waitingRecords: number
+  readonly waitingBytes: number
+  /** Age of the oldest record that is not committed, in milliseconds; 0 when there is none. */
+  readonly oldestAgeMs: number
+  /** In batches that are cut but not committed. */
+  readonly inFlightRecords: number
+  readonly inFlightBatches: number
+  readonly written: number
+  readonly deadLettered: number
+  readonly duplicates: number
+  readonly retries: number
+}
+
+export interface TelemetryWriterOptions<T> extends Partial<BatchLimits> {
+  readonly pool: pg.Pool
+  /** Transactions at once. Default 2. */
+  readonly concurrency?: number
+  /** What the ledger calls the entries written. Default: a name of this writer's own. */
+  readonly stream?: string
+  /** Shared by the writers of a process; each writer has its own when they are not given. */
+  readonly partitions?: Partitions
+  readonly interner?: Interner
+  readonly deadLetterPayload?: DeadLetterPayload
+  readonly recordLimits?: Partial<RecordLimits>
+  readonly seriesLimits?: SeriesLimits
+  /** Called for each batch after its COMMIT. The next batch waits for it. */
+  readonly onCommitted?: (outcome: BatchOutcome<T>) => Promise<void> | void
+  readonly onBatch?: (batch: Batch<T>) => void
+  readonly onRetry?: (retry: WriteRetry) => void
+}
+
+const DEFAULTS = {
+  maxRows: 10_000,
+  maxBytes: 4 * 1024 * 1024,
+  maxAgeMs: 250,
+  concurrency: 2,
+  seriesLimits: { maxPerMetric: 10_000, maxPerService: 50_000 },
+} as const
+
+/**
+ * An object-mode Writable of chunks. A chunk is an array of records as applications write them (validated here; refused ones go to the
+ * dead letters with their reason), or what {@link RecordDecoder} and the ingest pipeline make of them.
+ *
+ * Inside runs `batch → encode → write`: a batch is cut by rows, bytes and age, encoded as COPY BINARY and
+ * committed together with its ledger row, several at once. `write()` returns false, and its callback waits, while the stages are
+ * full. `end()` resolves ('finish') when everything is committed.
+ */
+export class TelemetryWriter<T extends object> extends Writable {
+  readonly #batcher: Batcher<T>
+  readonly #decoder: RecordDecoder<T>
+  readonly #running: Promise<void>
+  readonly #inFlight = new Set<Batch<T>>()
+  #written = 0
+  #deadLettered = 0
+  #duplicates = 0
+  #retries = 0
+
+  constructor(table: TelemetryTable<T>, options: TelemetryWriterOptions<T>) {
+    super({ objectMode: true, highWaterMark: 1 })
+    const { pool, concurrency = DEFAULTS.concurrency } = options
+    const content = new InternedContent()
+    const partitions = options.partitions ?? new Partitions({ pool, interval: 'day' })
+    this.#decoder = new RecordDecoder<T>(table.signal, options.recordLimits)
+    this.#batcher = new Batcher<T>({
+      maxRows: options.maxRows ?? DEFAULTS.maxRows,
+      maxBytes: options.maxBytes ?? DEFAULTS.maxBytes,
+      maxAgeMs: options.maxAgeMs ?? DEFAULTS.maxAgeMs,
+    })
+    const writer = new BatchWriter<T>({
+      pool,
+      table,
+      stream: options.stream ?? `writer:${table.signal}:${randomUUID()}`,
+      content,
+      partitions,
+      interner:
+        options.interner ?? new Interner({ pool, limits: options.seriesLimits ?? DEFAULTS.seriesLimits }),
+      deadLetterPayload: options.deadLetterPayload ?? 'keep',
+
+      onRetry: (retry) => {
+        this.#retries += 1
+        options.onRetry?.(retry)
+      },
+    })
+    this.#running = pipeline(
+      this.#batcher,
+      createBatchEncoder({ table, content, partitions }),
+      concurrentTransform<EncodedBatch<T>, BatchOutcome<T>>(concurrency, (encoded, signal) => {
+        this.#inFlight.add(encoded.batch)
+        options.onBatch?.(encoded.batch)
+        return writer.write(encoded, signal)
+      }),
+      new Writable({
+        objectMode: true,
+        highWaterMark: concurrency,
+        write: (outcome: BatchOutcome<T>, _encoding, callback) => {
+          this.#settle(outcome, options.onCommitted).then(() => callback(), callback)
+        },
+      }),
+    )
+    this.#running.catch((error: Error) => this.destroy(error))
+  }
+
+  /** What is buffered, and what became of the rest. */
+  stats(): BufferStats {
+    const waiting = this.#batcher.waiting
+    const batches = [...this.#inFlight]
+    const oldest = Math.min(waiting.oldestReadAt ?? Infinity, ...batches.map((batch) => batch.oldestReadAt))
+    return {
+      waitingRecords: waiting.rows,
+      waitingBytes: waiting.bytes,
+      oldestAgeMs: oldest === Infinity ? 0 : Math.max(0, Date.now() - oldest),
+      inFlightRecords: batches.reduce((rows, batch) => rows + batch.rows, 0),
+      inFlightBatches: batches.length,
+      written: this.#written,
+      deadLettered: this.#deadLettered,
+      duplicates: this.#duplicates,
+      retries: this.#retries,
+    }
+  }
+
+  override _write(
+    chunk: readonly unknown[] | DecodedChunk<T>,
+    _encoding: BufferEncoding,
+    callback: (error?: Error | null) => void,
+  ): void {
+    const decoded = isRecords(chunk) ? this.#decoder.decodeChunk(chunk) : chunk
+    this.#batcher.write(decoded, callback)
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.#batcher.end()
+    this.#running.then(() => callback(), callback)
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#batcher.destroy(error ?? undefined)
+    this.#running.then(
+      () => callback(error),
+      () => callback(error),
+    )
+  }
+
+  async #settle(
+    outcome: BatchOutcome<T>,
+    onCommitted: TelemetryWriterOptions<T>['onCommitted'],
+  ): Promise<void> {
+    this.#inFlight.delete(outcome.batch)
+    this.#written += outcome.rowsWritten
+    this.#deadLettered += outcome.deadLetters.length
+    this.#duplicates += outcome.duplicates
+    await onCommitted?.(outcome)
+  }
+}
+
+function isRecords(chunk: readonly unknown[] | object): chunk is readonly unknown[] {
+  return Array.isArray(chunk)
+}

@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto'
+import { Redis } from 'ioredis'
+import { inject } from 'vitest'
+
+export interface TestPrefix {
+  /** For `STREAM_PREFIX`, and for keys of the test's own. */
+  readonly prefix: string
+  /** Names a Redis database that no other file uses at the same time. */
+  readonly redisUrl: string
+  /** Deletes the keys under the prefix now rather than after the file. */
+  cleanup(): Promise<void>
+}
+
+/** The Redis of the suite; its database belongs to this worker, which runs one file at a time. */
+export function testRedisUrl(): string {
+  return `${inject('redisUrl')}/${databaseNumber()}`
+}
+
+/** A stream prefix of this test file's own. Its keys are deleted after the file, which fails if clients are left. */
+export async function createTestPrefix(): Promise<TestPrefix> {
+  const prefix = `test-${randomBytes(6).toString('hex')}`
+  return { prefix, redisUrl: testRedisUrl(), cleanup: () => deleteKeys(prefix) }
+}
+
+/** Runs `work` with a connection to this file's Redis database, which is closed afterwards. */
+export async function withRedis<T>(work: (client: Redis) => Promise<T>): Promise<T> {
+  const client = new Redis(testRedisUrl(), { connectionName: HARNESS, lazyConnect: true })
+  try {
+    await client.connect()
+    return await work(client)
+  } finally {
+    await client.quit().catch(() => undefined)
+  }
+}
+
+/** Who else is connected to this file's Redis database, a line each. */
+export async function clientsOfThisFile(): Promise<string[]> {
+  const list = await withRedis((client) => client.client('LIST') as Promise<string>)
+  return list
+    .split('\n')
+    .filter((line) => line.includes(` db=${databaseNumber()} `) && !line.includes(` name=${HARNESS} `))
+    .map((line) => `Redis client: ${line.match(/ (name|age|cmd)=\S*/g)?.join('')}`)
+}
+
+/** Empties this file's Redis database. */
+export async function emptyRedis(): Promise<void> {
+  await withRedis((client) => client.flushdb())
+}
+
+const HARNESS = 'observatory-test-harness'
+
+function databaseNumber(): number {
+  return Number(process.env.VITEST_POOL_ID ?? 1) % 64
+}
+
+async function deleteKeys(prefix: string): Promise<void> {
+  await withRedis(async (client) => {
+    for await (const keys of client.scanStream({ match: `*${prefix}*`, count: 1000 })) {
+      if (keys.length > 0) await client.unlink(...(keys as string[]))
+    }
+  })
+}

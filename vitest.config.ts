@@ -1,0 +1,35 @@
+import { defineConfig } from 'vitest/config'
+
+const isCi = process.env.CI !== undefined
+
+export default defineConfig({
+  test: {
+    reporters: [isCi ? 'default' : 'dot', './test/helpers/closing-line-reporter.ts'],
+    // A test that leaves a server or a timer behind must be seen, not waited for.
+    teardownTimeout: 30_000,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          globalSetup: ['test/helpers/start-servers.ts'],
+          setupFiles: ['test/helpers/leak-check.ts'],
+          // A process per file: what a file leaves open can be told from what the next one opens.
+          pool: 'forks',
+          isolate: true,
+          maxWorkers: 2,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+})
