@@ -1,10 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
-const isCi = process.env.CI !== undefined
-
 export default defineConfig({
   test: {
-    reporters: [isCi ? 'default' : 'dot', './test/helpers/closing-line-reporter.ts'],
+    reporters: ['default', './test/helpers/closing-line-reporter.ts'],
     // A test that leaves a server or a timer behind must be seen, not waited for.
     teardownTimeout: 30_000,
     projects: [

@@ -70,10 +70,10 @@ export type Health =
 const HEALTH_TIMEOUT_MS = 5000
 
 /** Whether PostgreSQL answers a query through the pool, and in how many milliseconds. Never throws. */
-export async function checkHealth(pool: pg.Pool): Promise<Health> {
+export async function checkHealth(pool: pg.Pool, timeoutMs = HEALTH_TIMEOUT_MS): Promise<Health> {
   const startedAt = performance.now()
   try {
-    await queryWithin(pool, HEALTH_TIMEOUT_MS, 'select 1')
+    await queryWithin(pool, timeoutMs, 'select 1')
     return { ok: true, latencyMs: performance.now() - startedAt }
   } catch (error) {
     return { ok: false, error }

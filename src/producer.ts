@@ -54,10 +54,14 @@ class StreamProducer implements Producer {
   }
   #failure: Error | undefined
   #closing: Promise<void> | undefined
+  /** What a connection says while it is being taken down is no trouble. */
+  #isClosed = false
 
   constructor(options: ProducerOptions) {
     this.#limits = checkLimits(options)
-    const onError = options.onError ?? (() => undefined)
+    const onError = (error: Error): void => {
+      if (!this.#isClosed) options.onError?.(error)
+    }
     const { redis, own } = connectionOf(options, onError)
     this.#ownConnection = own
     this.#budget = new ByteBudget(this.#limits.maxInFlightBytes)
@@ -203,6 +207,7 @@ class StreamProducer implements Producer {
       await Promise.race([this.flush(), deadline])
     } finally {
       clearTimeout(giveUp)
+      this.#isClosed = true
       this.#ownConnection?.disconnect()
     }
   }

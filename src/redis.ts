@@ -80,7 +80,10 @@ function connectionOptions({
   }
 }
 
-/** Resolves when commands can be sent. Rejects with `signal.reason` when aborted, and when `redis` is closed for good. */
+/**
+ * Resolves when commands can be sent. Rejects with `signal.reason` when aborted, and when `redis` is closed for
+ * good. Give a signal: disconnected while it pauses before a new attempt, ioredis never says that it closed.
+ */
 export async function whenReady(redis: Redis, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted()
   if (redis.status === 'ready') return

@@ -187,13 +187,11 @@ function groupOf(settings: Settings, signal: TelemetrySignal): GroupOfStream {
   return { stream: streamKey(settings.streamPrefix, signal), group: settings.consumerGroup }
 }
 
-/** Connections that a batch may need at once: its own, one to intern content, one to create partitions. */
-const CONNECTIONS_PER_BATCH = 3
-
 function openPool({ settings, logger }: ServiceOptions, releasers: Releasers, role: Role): pg.Pool {
   const ofRole =
     role === 'ingest'
-      ? { max: settings.writeConcurrency * TELEMETRY_SIGNALS.length * CONNECTIONS_PER_BATCH }
+      ? // One for each batch that is written at once, and one to create partitions ahead.
+        { max: settings.writeConcurrency * TELEMETRY_SIGNALS.length + 1 }
       : { max: settings.databasePoolMax, statementTimeoutMs: settings.statementTimeoutMs }
   const pool = createPool({
     ...ofRole,

@@ -66,6 +66,8 @@ async function askVersion(
     lazyConnect: true,
     connectionName: 'observatory:start:commands',
     connectTimeout: timeoutMs,
+    // How long disconnect() waits for the other side: it may be silent.
+    disconnectTimeout: 100,
     retryStrategy: null,
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,

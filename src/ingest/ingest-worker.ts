@@ -5,7 +5,7 @@ import type { Logger } from '../logger.ts'
 import { countOutcome, type Metrics } from '../metrics.ts'
 import { formatEntryId } from '../models/stream-entry.ts'
 import type { Partitions } from '../retention/partitions.ts'
-import type { BatchOutcome, WriteRetry } from '../writers/batch-writer.ts'
+import type { WriteRetry } from '../writers/batch-writer.ts'
 import type { Interner } from '../writers/interner.ts'
 import { RecordDecoder } from '../writers/record-decoder.ts'
 import type { TelemetryTable } from '../writers/telemetry-table.ts'
@@ -14,6 +14,7 @@ import {
   TelemetryWriter,
   type TelemetryWriterOptions,
 } from '../writers/telemetry-writer.ts'
+import type { BatchOutcome } from '../writers/write-transaction.ts'
 import { ackEntries, type GroupOfStream } from './consumer-group.ts'
 import type { InFlight } from './in-flight.ts'
 import { ingest } from './pipeline.ts'

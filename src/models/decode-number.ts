@@ -26,9 +26,16 @@ export function readMetricValue(
   const double = Number(integer)
   if (Number.isSafeInteger(double)) return double
   if (integer >= MIN_INT64 && integer <= MAX_INT64) return integer
-  // Past int64 a whole number can only have been a double, and then a double holds it exactly.
-  if (Number.isFinite(double) && BigInt(double) === integer) return double
+  if (isDouble(integer, double)) return double
   return refuse(context, 'out_of_range', `${field} must fit 64 bits, or be what a double can hold`)
+}
+
+/**
+ * Past int64 a whole number can only have been a double: its exact value, or the shortest digits that
+ * name it, as JSON.stringify writes it below 10^21.
+ */
+function isDouble(integer: bigint, double: number): boolean {
+  return Number.isFinite(double) && (BigInt(double) === integer || String(double) === String(integer))
 }
 
 /** A double; what is not finite is the text that OTLP's JSON has for it. */

@@ -85,7 +85,7 @@ export class Delivery {
     this.#outage = new Promise((resolve) => {
       end = resolve
     })
-    this.#options.onError(asError(this.#lastError))
+    this.#options.onError(retriedError(this.#lastError))
     try {
       for (let failures = 0; ; failures++) {
         await sleep(this.#backoffMs(failures), this.#options.signal)
@@ -154,6 +154,10 @@ function isReplyToScript(error: unknown): boolean {
   return name === 'eval' || name === 'evalsha'
 }
 
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(messageOf(error))
+/** Replies say what is the matter; what ioredis says of lost connections names its own options. */
+function retriedError(error: unknown): ObservatoryError {
+  const problem = replyCodeOf(error) === undefined ? 'it does not answer' : messageOf(error)
+  return new ObservatoryError('ERR_SERVER_UNREACHABLE', `Redis takes nothing at the moment: ${problem}`, {
+    cause: error,
+  })
 }

@@ -1,4 +1,4 @@
-import { decodeTime } from '../models/decode-time.ts'
+import { decodeTime, inRange } from '../models/decode-time.ts'
 
 const UNIT_MS: Readonly<Record<string, number>> = {
   s: 1000,
@@ -19,5 +19,5 @@ export function parseFilterTime(text: string, nowMs: number): bigint | undefined
   const relative = /^-(\d{1,9})([smhdw])$/.exec(text)
   if (relative === null) return decodeTime(text)
   const [, amount = '', unit = ''] = relative
-  return BigInt(nowMs - Number(amount) * (UNIT_MS[unit] ?? 0)) * NANOS_PER_MS
+  return inRange(BigInt(nowMs - Number(amount) * (UNIT_MS[unit] ?? 0)) * NANOS_PER_MS)
 }

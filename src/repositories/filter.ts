@@ -1,3 +1,5 @@
+import { floorDivide } from '../models/floor-divide.ts'
+
 /** What records are asked for. Every condition given must hold. */
 export interface RecordFilter {
   /** Unix nanoseconds, inclusive. */
@@ -55,7 +57,8 @@ export function filterSql(filter: RecordFilter, columns: FilterColumns): { text:
 
 /** Unix nanoseconds as a `timestamptz` literal, cut to its microseconds. */
 function microseconds(unixNano: bigint): string {
-  const micros = unixNano / 1000n
-  const seconds = new Date(Number(micros / 1000n)).toISOString().slice(0, 20)
-  return `${seconds}${String(micros % 1_000_000n).padStart(6, '0')}Z`
+  const micros = floorDivide(unixNano, 1000n)
+  const seconds = floorDivide(micros, 1_000_000n)
+  const fraction = String(micros - seconds * 1_000_000n).padStart(6, '0')
+  return `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}.${fraction}Z`
 }

@@ -24,18 +24,23 @@ export async function streamRows(pool: pg.Pool, query: SqlQuery, signal: AbortSi
   const client = await pool.connect()
   const cursor = new QueryStream(query.text, [...query.values], { rowMode: 'array', batchSize: BATCH_SIZE })
   const rows: Readable = client.query(cursor)
+  let cancelled: Promise<unknown> | undefined
   // Closing a cursor waits for the server to finish what it is doing: a cancel from another connection ends that.
   const cancel = () => {
     const { processID } = client as pg.PoolClient & { processID: number }
-    pool.query('select pg_cancel_backend($1)', [processID]).catch(() => undefined)
+    cancelled = pool.query('select pg_cancel_backend($1)', [processID]).catch(() => undefined)
     rows.destroy(signal.reason)
   }
+  const ignoreAbort = () => signal.removeEventListener('abort', cancel)
   signal.addEventListener('abort', cancel, { once: true })
+  rows.once('end', ignoreAbort)
   finished(rows)
-    .then(
-      () => client.release(),
-      (error) => client.release(error),
-    )
-    .finally(() => signal.removeEventListener('abort', cancel))
+    .catch((error: Error) => error)
+    .then(async (error) => {
+      ignoreAbort()
+      // A cancel may arrive late: it must not find the query of whoever has the connection next.
+      await cancelled
+      client.release(error ?? cancelled !== undefined)
+    })
   return rows
 }

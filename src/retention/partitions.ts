@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { floorDivide } from '../models/floor-divide.ts'
 import type { PartitionInterval } from '../settings.ts'
 import { hoursOf, overlaps, type PartitionRange, partitionName, partitionRange } from './partition-range.ts'
 
@@ -13,8 +14,8 @@ const LOCK_TIMEOUT = '5s'
 /**
  * Knows which partitions exist and creates those that are missing, ahead and on demand.
  *
- * What is known is a cache of the catalogue: it only ever grows, and {@link forget} empties it when PostgreSQL says that a
- * partition is not there after all (23514). The accepted time window bounds it.
+ * What is known is a cache of the catalogue: it grows until {@link forget} empties it, which happens for every new connection (the
+ * database may be another one) and when PostgreSQL says that a partition is not there after all (23514). The accepted time window bounds it.
  */
 export class Partitions {
   readonly #pool: pg.Pool
@@ -23,25 +24,30 @@ export class Partitions {
     PARTITIONED_TABLES.map((table) => [table, new Set()]),
   )
 
-  constructor(options: { readonly pool: pg.Pool; readonly interval: PartitionInterval }) {
-    this.#pool = options.pool
-    this.#interval = options.interval
+  constructor({ pool, interval }: { readonly pool: pg.Pool; readonly interval: PartitionInterval }) {
+    this.#pool = pool
+    this.#interval = interval
+    pool.on('connect', () => this.forget())
   }
 
   /** The start, in unix milliseconds, of the partition that a record of this time (unix nanoseconds) belongs to. */
   startOf(unixNano: bigint): number {
-    return partitionRange(Number(unixNano / 1_000_000n), this.#interval).fromMs
+    return partitionRange(Number(floorDivide(unixNano, 1_000_000n)), this.#interval).fromMs
   }
 
   /** Creates those partitions of `tables` that start at `starts` (unix milliseconds) and are not there yet. */
-  async ensure(tables: readonly PartitionedTable[], starts: Iterable<number>): Promise<void> {
+  async ensure(
+    client: pg.ClientBase,
+    tables: readonly PartitionedTable[],
+    starts: Iterable<number>,
+  ): Promise<void> {
     const wanted = [...starts]
     for (const table of tables) {
       const known = this.#known.get(table)
       const missing = wanted.filter((start) => !known?.has(start))
       if (missing.length === 0) continue
       const ranges = missing.map((start) => partitionRange(start, this.#interval))
-      await createPartitions(this.#pool, table, ranges)
+      await createPartitions(client, table, ranges)
       for (const start of missing) known?.add(start)
     }
   }
@@ -50,7 +56,14 @@ export class Partitions {
   async ensureAhead(count: number, nowMs = Date.now()): Promise<void> {
     const { fromMs, toMs } = partitionRange(nowMs, this.#interval)
     const starts = Array.from({ length: count + 1 }, (_, ahead) => fromMs + ahead * (toMs - fromMs))
-    await this.ensure(PARTITIONED_TABLES, starts)
+    const client = await this.#pool.connect()
+    let failed = true
+    try {
+      await this.ensure(client, PARTITIONED_TABLES, starts)
+      failed = false
+    } finally {
+      client.release(failed)
+    }
   }
 
   forget(): void {
@@ -60,36 +73,41 @@ export class Partitions {
 
 /**
  * Creates each range as a table of its own and attaches it: ATTACH takes a lock under which reads and writes of the other
- * partitions go on; that of `CREATE TABLE … PARTITION OF` stops them. One process at a time, by an advisory lock.
+ * partitions go on; that of `CREATE TABLE … PARTITION OF` stops them. One process at a time, by an advisory lock. A caller
+ * closes the connection when it throws.
  */
 async function createPartitions(
-  pool: pg.Pool,
+  client: pg.ClientBase,
   table: PartitionedTable,
   ranges: readonly PartitionRange[],
 ): Promise<void> {
-  const client = await pool.connect()
-  let failed = true
-  try {
-    await client.query('begin')
-    await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`)
+  await client.query('begin')
+  await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`)
+  await client.query(
+    `select pg_advisory_xact_lock(hashtextextended('observatory partitions of ' || $1, 0))`,
+    [table],
+  )
+  const existing = await existingRanges(client, table)
+  for (const range of ranges.flatMap((wanted) => uncovered(wanted, existing))) {
+    const name = await freeName(client, partitionName(table, range))
+    const from = new Date(range.fromMs).toISOString()
+    const to = new Date(range.toMs).toISOString()
+    await client.query(`create table ${name} (like ${table} including all)`)
     await client.query(
-      `select pg_advisory_xact_lock(hashtextextended('observatory partitions of ' || $1, 0))`,
-      [table],
+      `alter table ${table} attach partition ${name} for values from ('${from}') to ('${to}')`,
     )
-    const existing = await existingRanges(client, table)
-    for (const range of ranges.flatMap((wanted) => uncovered(wanted, existing))) {
-      const name = partitionName(table, range)
-      const from = new Date(range.fromMs).toISOString()
-      const to = new Date(range.toMs).toISOString()
-      await client.query(`create table ${name} (like ${table} including all)`)
-      await client.query(
-        `alter table ${table} attach partition ${name} for values from ('${from}') to ('${to}')`,
-      )
-    }
-    await client.query('commit')
-    failed = false
-  } finally {
-    client.release(failed)
+  }
+  await client.query('commit')
+}
+
+/** A partition that was detached keeps its name: a later one of the same time is told apart by a number. */
+async function freeName(client: pg.ClientBase, name: string): Promise<string> {
+  for (let number = 1; ; number += 1) {
+    const candidate = number === 1 ? name : `${name}_${number}`
+    const { rows } = await client.query<{ taken: boolean }>('select to_regclass($1) is not null as taken', [
+      candidate,
+    ])
+    if (rows[0]?.taken !== true) return candidate
   }
 }
 
@@ -100,8 +118,9 @@ function uncovered(wanted: PartitionRange, existing: readonly PartitionRange[]):
   return hoursOf(wanted).filter((hour) => !touching.some((other) => overlaps(hour, other)))
 }
 
-async function existingRanges(client: pg.PoolClient, table: PartitionedTable): Promise<PartitionRange[]> {
+async function existingRanges(client: pg.ClientBase, table: PartitionedTable): Promise<PartitionRange[]> {
   await client.query(`set local timezone = 'UTC'`)
+  await client.query(`set local datestyle = 'ISO'`)
   const { rows } = await client.query<{ bounds: string }>(
     `select pg_get_expr(c.relpartbound, c.oid) as bounds
        from pg_inherits i join pg_class c on c.oid = i.inhrelid

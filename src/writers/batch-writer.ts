@@ -7,30 +7,15 @@ import {
   type WriteFailure,
 } from '../errors.ts'
 import { backoffMs, sleep } from '../lifecycle.ts'
-import type { DeadLetter } from '../models/dead-letter.ts'
-import { recordJson } from '../models/loose-record.ts'
 import type { Rejection } from '../models/rejection.ts'
 import type { Partitions } from '../retention/partitions.ts'
 import type { DeadLetterPayload } from '../settings.ts'
-import type { Batch } from './batch.ts'
-import { copyRows, findRefusedRows, type RefusedRow } from './copy.ts'
-import { type AddressedLetter, insertDeadLetters } from './dead-letters.ts'
-import type { BatchRecord, EncodedBatch } from './encode-batch.ts'
+import type { EncodedBatch } from './encode-batch.ts'
 import type { InternedContent } from './interned-content.ts'
 import type { Interner } from './interner.ts'
-import { claimEntries, recount } from './ledger.ts'
+import { claimEntries, claimOverlapping } from './ledger.ts'
 import type { TelemetryTable } from './telemetry-table.ts'
-
-/** What became of a batch. Its records are in exactly one of the three counts. */
-export interface BatchOutcome<T> {
-  readonly batch: Batch<T>
-  readonly rowsWritten: number
-  readonly deadLetters: readonly AddressedLetter[]
-  /** Records that the ledger says were ingested before. */
-  readonly duplicates: number
-  readonly copyMs: number
-  readonly commitMs: number
-}
+import { type BatchOutcome, writeTransaction } from './write-transaction.ts'
 
 export interface WriteRetry {
   readonly failure: WriteFailure
@@ -101,90 +86,23 @@ export class BatchWriter<T extends object> {
 
   async #attempt(encoded: EncodedBatch<T>, isolating: boolean): Promise<BatchOutcome<T>> {
     const { pool, interner, partitions, table } = this.#options
-    const refusedContent = await interner.ensure(encoded.content)
-    const tables = table.targets.map((target) => target.table)
-    await partitions.ensure(tables, encoded.partitionStarts)
     const client = await pool.connect()
     let failed = true
     try {
-      const outcome = await this.#transact(client, encoded, { refusedContent, isolating })
+      const refusals = this.#refusalsByContent(encoded, await interner.ensure(client, encoded.content))
+      const tables = table.targets.map((target) => target.table)
+      await partitions.ensure(client, tables, encoded.partitionStarts)
+      const transaction = { ...this.#options, signal: table.signal, refusals, isolating }
+      const outcome =
+        (await writeTransaction(client, encoded, { ...transaction, claim: claimEntries })) ??
+        (await writeTransaction(client, encoded, { ...transaction, claim: claimOverlapping }))
+      if (outcome === undefined) throw new Error('A claim that was alone found an overlap')
       failed = false
       return outcome
     } finally {
       // A connection whose transaction did not end well is closed: the server then rolls back, whatever state it is in.
       client.release(failed)
     }
-  }
-
-  async #transact(
-    client: pg.PoolClient,
-    encoded: EncodedBatch<T>,
-    { refusedContent, isolating }: { refusedContent: ReadonlyMap<bigint, Rejection>; isolating: boolean },
-  ): Promise<BatchOutcome<T>> {
-    const { batch, records } = encoded
-    const { stream, table, deadLetterPayload } = this.#options
-    const refusals = this.#refusalsByContent(encoded, refusedContent)
-    const letters: AddressedLetter[] = batch.entries.flatMap(({ id, letters }) =>
-      letters.map((letter) => ({ id, letter })),
-    )
-    letters.push(...refusals.map(({ position, rejection }) => this.#letter(records, position, rejection)))
-
-    await client.query('begin')
-    const claim = {
-      stream,
-      ranges: batch.ranges,
-      entries: batch.entries,
-      rowCount: records.length - refusals.length,
-      letterCount: letters.length,
-    }
-    const claimed = await claimEntries(client, claim)
-    const skip = new Set(refusals.map(({ position }) => position))
-    let owned = letters
-    let duplicates = 0
-    if (claimed.kind === 'some') {
-      const ours = new Set([...claimed.claimed].map((position) => batch.entries[position]?.id))
-      owned = letters.filter(({ id }) => ours.has(id))
-      duplicates = letters.length - owned.length
-      records.forEach(({ entry }, position) => {
-        if (ours.has(entry.id)) return
-        if (!skip.has(position)) duplicates += 1
-        skip.add(position)
-      })
-    }
-
-    const copyStarted = performance.now()
-    for (const refused of isolating ? await this.#isolate(client, encoded, skip) : []) {
-      skip.add(refused.position)
-      const rejection: Rejection = { reason: 'refused_by_database', detail: refused.detail }
-      owned.push(this.#letter(records, refused.position, rejection, refused.sqlState))
-    }
-    for (const copy of encoded.copies) await copyRows(client, copy, skip)
-    const copyMs = performance.now() - copyStarted
-    const rowsWritten = records.length - skip.size
-    await insertDeadLetters(client, { stream, signal: table.signal, payload: deadLetterPayload }, owned)
-    if (claimed.row !== undefined && (rowsWritten !== claim.rowCount || owned.length !== claim.letterCount)) {
-      await recount(client, claimed.row, { rowCount: rowsWritten, letterCount: owned.length })
-    }
-    const commitStarted = performance.now()
-    const { command } = await client.query('commit')
-    if (command !== 'COMMIT') throw new Error(`PostgreSQL answered COMMIT with ${command}`)
-    const commitMs = performance.now() - commitStarted
-    return { batch, rowsWritten, deadLetters: owned, duplicates, copyMs, commitMs }
-  }
-
-  /** Finds the rows that PostgreSQL refuses, of any table, and takes back what was copied to find them. */
-  async #isolate(
-    client: pg.PoolClient,
-    { copies }: EncodedBatch<T>,
-    skip: ReadonlySet<number>,
-  ): Promise<RefusedRow[]> {
-    const refused = new Map<number, RefusedRow>()
-    await client.query('savepoint isolation')
-    for (const copy of copies) {
-      for (const row of await findRefusedRows(client, copy, skip)) refused.set(row.position, row)
-    }
-    await client.query('rollback to savepoint isolation')
-    return [...refused.values()]
   }
 
   /** The records whose series (or resource, scope, metric) was refused. */
@@ -199,24 +117,6 @@ export class BatchWriter<T extends object> {
       const rejection = row && refusedContent.get(row.id)
       return rejection === undefined ? [] : [{ position, rejection }]
     })
-  }
-
-  #letter(
-    records: readonly BatchRecord<T>[],
-    position: number,
-    rejection: Rejection,
-    sqlState?: string,
-  ): AddressedLetter {
-    const refused = records[position]
-    if (refused === undefined) throw new RangeError(`No record at position ${position} of the batch`)
-    const letter: DeadLetter = {
-      ...rejection,
-      sqlState,
-      recordIndex: refused.recordIndex,
-      payloadForm: 'record',
-      payload: Buffer.from(recordJson(refused.record)),
-    }
-    return { id: refused.entry.id, letter }
   }
 
   #suspect(encoded: EncodedBatch<T>, { deadLetters }: BatchOutcome<T>): void {

@@ -64,12 +64,14 @@ interface OpenBatch<T> {
  */
 export class Batcher<T> extends Transform {
   readonly #limits: BatchLimits
+  readonly #onCut: (batch: Batch<T>) => void
   #open: OpenBatch<T> | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor(limits: BatchLimits) {
+  constructor(limits: BatchLimits, onCut: (batch: Batch<T>) => void = () => undefined) {
     super({ objectMode: true, readableHighWaterMark: 1, writableHighWaterMark: 1 })
     this.#limits = limits
+    this.#onCut = onCut
   }
 
   /** Entries and bytes that wait for their batch to be cut. */
@@ -139,6 +141,8 @@ export class Batcher<T> extends Transform {
     if (open === undefined) return
     clearTimeout(this.#timer)
     this.#open = undefined
-    this.push({ ...open, trigger } satisfies Batch<T>)
+    const batch: Batch<T> = { ...open, trigger }
+    this.#onCut(batch)
+    this.push(batch)
   }
 }

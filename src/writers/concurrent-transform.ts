@@ -17,8 +17,10 @@ export function concurrentTransform<In, Out>(
 
   const settle = () => {
     working -= 1
-    proceed?.()
+    // Going on may take a chunk that waited, which then waits in `proceed` itself.
+    const next = proceed
     proceed = undefined
+    next?.()
     if (working === 0) finish?.()
   }
 

@@ -5,6 +5,8 @@
  * The file header and trailer are not in the buffer: they are added when it is sent, so that any run of rows can be sent alone.
  */
 
+import { floorDivide } from '../models/floor-divide.ts'
+
 /** "PGCOPY\n\377\r\n\0", then 32 bits of flags and the length of a header extension, both zero. */
 export const COPY_HEADER = Buffer.from('5047434f50590aff0d0a000000000000000000', 'hex')
 /** A field count of -1. */
@@ -93,9 +95,7 @@ export class CopyEncoder {
 
   /** A `timestamptz` from unix nanoseconds. PostgreSQL keeps microseconds: rounded down, so that order is kept. */
   timestamptz(unixNano: bigint): void {
-    let micros = unixNano / 1000n
-    if (unixNano < 0n && micros * 1000n !== unixNano) micros -= 1n
-    this.int8(micros - POSTGRES_EPOCH_MICROS)
+    this.int8(floorDivide(unixNano, 1000n) - POSTGRES_EPOCH_MICROS)
   }
 
   text(value: string | undefined): void {

@@ -60,17 +60,16 @@ const MAX_KNOWN = 500_000
  * Sees to it that interned rows are committed before a batch refers to them.
  *
  * They go in a short transaction of their own, each table sorted by id, so that competing workers never deadlock. Their ids become
- * *known* only after that COMMIT, and {@link forget} empties what is known when a connection was lost: the database may have been
+ * *known* only after that COMMIT, and every new connection empties what is known: the database behind it may have been
  * put back to an earlier time. A batch offers all the rows it refers to on every attempt, so forgetting is always safe.
  */
 export class Interner {
-  readonly #pool: pg.Pool
   readonly #limits: SeriesLimits
   #known = new Set<bigint>()
 
-  constructor(options: { readonly pool: pg.Pool; readonly limits: SeriesLimits }) {
-    this.#pool = options.pool
-    this.#limits = options.limits
+  constructor({ pool, limits }: { readonly pool: pg.Pool; readonly limits: SeriesLimits }) {
+    this.#limits = limits
+    pool.on('connect', () => this.forget())
   }
 
   forget(): void {
@@ -78,31 +77,25 @@ export class Interner {
   }
 
   /**
-   * Commits those rows that PostgreSQL does not have yet.
+   * Commits those rows that PostgreSQL does not have yet, by the connection that is to write the batch: what a new connection
+   * finds is thus never taken from what an old one knew.
    *
    * @returns the ids that were refused: the record that refers to one must not be written.
    */
-  async ensure(rows: Iterable<ContentRow>): Promise<ReadonlyMap<bigint, Rejection>> {
-    const refused = new Map<bigint, Rejection>()
-    const offered = [...rows].filter(({ id }) => !this.#known.has(id))
-    if (offered.length === 0) return refused
+  async ensure(client: pg.ClientBase, rows: Iterable<ContentRow>): Promise<ReadonlyMap<bigint, Rejection>> {
     const known = this.#known
-    const client = await this.#pool.connect()
-    let failed = true
-    try {
-      await client.query('begin')
-      for (const table of CONTENT_TABLES) {
-        const ofTable = offered.filter((row) => row.table === table)
-        const admitted = table === 'metric_series' ? await this.#admit(client, ofTable, refused) : ofTable
-        for (const id of await insertContent(client, table, admitted)) {
-          refused.set(id, { reason: 'hash_collision', detail: `Other content in ${table} has the id ${id}` })
-        }
+    const refused = new Map<bigint, Rejection>()
+    const offered = [...rows].filter(({ id }) => !known.has(id))
+    if (offered.length === 0) return refused
+    await client.query('begin')
+    for (const table of CONTENT_TABLES) {
+      const ofTable = offered.filter((row) => row.table === table)
+      const admitted = table === 'metric_series' ? await this.#admit(client, ofTable, refused) : ofTable
+      for (const id of await insertContent(client, table, admitted)) {
+        refused.set(id, { reason: 'hash_collision', detail: `Other content in ${table} has the id ${id}` })
       }
-      await client.query('commit')
-      failed = false
-    } finally {
-      client.release(failed)
     }
+    await client.query('commit')
     for (const { id } of offered) if (!refused.has(id)) known.add(id)
     if (known.size > MAX_KNOWN) this.forget()
     return refused

@@ -23,38 +23,57 @@ export type ClaimOutcome =
   | { readonly kind: 'all'; readonly row: LedgerRow }
   /** `claimed` are the positions in `entries` that nobody had ingested; the others were ingested before. */
   | { readonly kind: 'some'; readonly row: LedgerRow | undefined; readonly claimed: ReadonlySet<number> }
-
-/** Competitors may take fork after fork; each one that wins has committed, so this many in one transaction is no contention. */
-const MAX_FORKS_TRIED = 16
+  /** Something of it was ingested before: to be claimed again, alone, in a new transaction. */
+  | { readonly kind: 'overlap' }
 
 /**
  * Enters a claim into the ledger, first thing in the transaction that writes its rows.
  *
  * The invariant: an entry is listed in at most one committed ledger row with the same crc, so its rows are there once. The exclusion
- * constraint makes a competitor with an overlapping range wait for our commit or rollback; `on conflict do nothing` then turns
- * the overlap into a look at what is listed instead of an error. An id that is covered by a range but not listed there, or listed
- * with another crc, belongs to another history of the stream (a fork after a failover, a stream deleted and refilled with explicit ids): it is new,
- * and goes to the next fork number free of overlap.
+ * constraint makes a competitor with an overlapping range wait for our commit or rollback; `on conflict do nothing` then turns the
+ * overlap into an outcome instead of an error.
  */
 export async function claimEntries(client: pg.ClientBase, claim: LedgerClaim): Promise<ClaimOutcome> {
   const row = { stream: claim.stream, fork: 0, ids: multirange(claim.ranges) }
-  if (await insertRow(client, row, claim, claim.entries)) return { kind: 'all', row }
-
-  for (let attempt = 0; attempt < MAX_FORKS_TRIED; attempt += 1) {
-    const ingested = await listedEntries(client, row)
-    const claimed = new Set<number>()
-    claim.entries.forEach((entry, position) => {
-      if (!ingested.has(listingKey(entry))) claimed.add(position)
-    })
-    if (claimed.size === 0) return { kind: 'some', row: undefined, claimed }
-
-    const missing = claim.entries.filter((_, position) => claimed.has(position))
-    const ids = multirange(missing.map(({ id }) => ({ first: id, last: id })))
-    const point = { stream: claim.stream, fork: await freeFork(client, claim.stream, ids), ids }
-    if (await insertRow(client, point, claim, missing)) return { kind: 'some', row: point, claimed }
-  }
-  throw new Error(`The ledger of stream ${claim.stream} stayed contended; the batch is tried again`)
+  if (hasRepeats(claim.entries)) return { kind: 'overlap' }
+  // Shared: any number of batches at once, but none beside one that sorts out an overlap.
+  const entered = await insertRow(client, row, { ...claim, lock: 'pg_advisory_xact_lock_shared' })
+  return entered ? { kind: 'all', row } : { kind: 'overlap' }
 }
+
+/**
+ * Enters what is left of a claim that overlaps earlier ones, in a transaction of its own that no other batch of the stream runs beside:
+ * claims under different forks do not exclude one another, so only alone is what is listed all there is.
+ *
+ * An id that a range covers but does not list, or lists with another crc, belongs to another history of the stream (a fork after a failover,
+ * a stream deleted and refilled with explicit ids): it is new, and goes to the next fork free of overlap.
+ */
+export async function claimOverlapping(
+  client: pg.ClientBase,
+  claim: LedgerClaim,
+): Promise<Exclude<ClaimOutcome, { kind: 'overlap' }>> {
+  await client.query(`select pg_advisory_xact_lock(${STREAM_LOCK})`, [claim.stream])
+  const all = { stream: claim.stream, ids: multirange(claim.ranges) }
+  const ingested = await listedEntries(client, all)
+  const claimed = new Set<number>()
+  claim.entries.forEach((entry, position) => {
+    const key = listingKey(entry)
+    if (ingested.has(key)) return
+    ingested.add(key)
+    claimed.add(position)
+  })
+  if (claimed.size === 0) return { kind: 'some', row: undefined, claimed }
+  const missing = claim.entries.filter((_, position) => claimed.has(position))
+  const ids = multirange(missing.map(({ id }) => ({ first: id, last: id })))
+  const row = { stream: claim.stream, ids, fork: await freeFork(client, claim.stream, ids) }
+  if (!(await insertRow(client, row, { ...claim, entries: missing, lock: 'pg_advisory_xact_lock' }))) {
+    throw new Error(`The ledger of stream ${claim.stream} changed under its lock`)
+  }
+  return { kind: 'some', row, claimed }
+}
+
+/** The advisory lock of the stream `$1`. */
+const STREAM_LOCK = `hashtextextended('observatory ledger of ' || $1, 0)`
 
 /** Corrects the counts of a claim whose rows turned out otherwise, in the same transaction. */
 export async function recount(
@@ -69,32 +88,44 @@ export async function recount(
   )
 }
 
+/** Takes the stream's lock and inserts, in one round trip. @returns whether the row went in. */
 async function insertRow(
   client: pg.ClientBase,
   row: LedgerRow,
-  claim: LedgerClaim,
-  entries: readonly LedgerEntry[],
+  claim: Pick<LedgerClaim, 'entries' | 'rowCount' | 'letterCount'> & {
+    readonly lock: 'pg_advisory_xact_lock' | 'pg_advisory_xact_lock_shared'
+  },
 ): Promise<boolean> {
   const { rowCount } = await client.query({
-    name: 'ledger-insert',
-    text: `insert into ingest_ledger (stream, fork, ids, entry_count, row_count, letter_count, entries)
-           values ($1, $2, $3::nummultirange, $4, $5, $6, $7)
+    name: `ledger insert, ${claim.lock}`,
+    text: `with locked as materialized (select ${claim.lock}(${STREAM_LOCK}))
+           insert into ingest_ledger (stream, fork, ids, entry_count, row_count, letter_count, entries)
+           select $1, $2, $3::nummultirange, $4, $5, $6, $7 from locked
            on conflict do nothing`,
     values: [
       row.stream,
       row.fork,
       row.ids,
-      entries.length,
+      claim.entries.length,
       claim.rowCount,
       claim.letterCount,
-      packEntries(entries),
+      packEntries(claim.entries),
     ],
   })
   return rowCount === 1
 }
 
+/** Whether an entry is there twice. Those of one read ascend. */
+function hasRepeats(entries: readonly LedgerEntry[]): boolean {
+  const ascends = entries.every(({ id }, index) => {
+    const before = entries[index - 1]?.id
+    return before === undefined || before.ms < id.ms || (before.ms === id.ms && before.seq < id.seq)
+  })
+  return !ascends && new Set(entries.map(listingKey)).size < entries.length
+}
+
 /** Every entry that a committed row overlapping `row.ids` lists, in any fork, as listing keys. */
-async function listedEntries(client: pg.ClientBase, row: LedgerRow): Promise<Set<string>> {
+async function listedEntries(client: pg.ClientBase, row: Omit<LedgerRow, 'fork'>): Promise<Set<string>> {
   const { rows } = await client.query<{ entries: Buffer }>(
     `select entries from ingest_ledger where stream = $1 and ids && $2::nummultirange`,
     [row.stream, row.ids],

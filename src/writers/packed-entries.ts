@@ -7,7 +7,7 @@ export interface LedgerEntry {
 }
 
 /**
- * The packed list of one ledger row. For each entry, in ascending order of id:
+ * The packed list of one ledger row, whatever order the entries come in. For each, in ascending order of id:
  * unsigned LEB128 of `ms - previous ms`, unsigned LEB128 of `seq` (minus the previous one where ms is the same),
  * then the crc32 as four bytes, little-endian. Seven bytes for a typical entry.
  */
@@ -16,7 +16,7 @@ export function packEntries(entries: readonly LedgerEntry[]): Buffer {
   const buffer = Buffer.allocUnsafe(entries.length * 24)
   let offset = 0
   let previous: EntryId = { ms: 0n, seq: 0n }
-  for (const { id, crc } of entries) {
+  for (const { id, crc } of ascending(entries)) {
     const ms = id.ms - previous.ms
     offset = writeVarint(buffer, offset, ms)
     offset = writeVarint(buffer, offset, ms === 0n ? id.seq - previous.seq : id.seq)
@@ -41,6 +41,20 @@ export function unpackEntries(packed: Buffer): LedgerEntry[] {
     previous = id
   }
   return entries
+}
+
+/** Entries of several reads need not be in order; those of one are, and are not copied. */
+function ascending(entries: readonly LedgerEntry[]): readonly LedgerEntry[] {
+  const inOrder = entries.every(({ id }, index) => {
+    const before = entries[index - 1]
+    return before === undefined || compareIds(before.id, id) <= 0
+  })
+  return inOrder ? entries : [...entries].sort((a, b) => compareIds(a.id, b.id))
+}
+
+function compareIds(a: EntryId, b: EntryId): number {
+  const difference = a.ms === b.ms ? a.seq - b.seq : a.ms - b.ms
+  return difference < 0n ? -1 : Number(difference > 0n)
 }
 
 function writeVarint(buffer: Buffer, start: number, value: bigint): number {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { DeadLetter } from '../models/dead-letter.ts'
 import { createDecodeContext, type DecodeContext } from '../models/decode-context.ts'
 import { RECORD_DECODERS } from '../models/decode-record.ts'
@@ -35,7 +36,6 @@ export interface DecodedRecords<T> {
 export class RecordDecoder<T> {
   readonly #decode: (input: unknown, context: DecodeContext) => Decoded<T>
   readonly #limits: RecordLimits
-  #chunks = 0n
 
   constructor(signal: TelemetrySignal, limits: Partial<RecordLimits> = {}) {
     this.#decode = RECORD_DECODERS[signal] as (input: unknown, context: DecodeContext) => Decoded<T>
@@ -72,8 +72,8 @@ export class RecordDecoder<T> {
   }
 
   /**
-   * Decodes records that came by no stream. They are one entry of the writer's own: its id is made here and never used again, so
-   * that the ledger tells a COMMIT whose answer was lost from one that failed.
+   * Decodes records that came by no stream. They are one entry of the writer's own: its id is made here, random so that it is used once,
+   * and the ledger tells by it a COMMIT whose answer was lost from one that failed.
    */
   decodeChunk(inputs: readonly unknown[]): DecodedChunk<T> {
     const readAt = Date.now()
@@ -81,9 +81,8 @@ export class RecordDecoder<T> {
     context.defaultTimeUnixNano = BigInt(readAt) * NANOS_PER_MS
     context.suspicious = true
     context.entryBytes = looseRecordJson(inputs).length
-    this.#chunks += 1n
     const entry = {
-      id: { ms: BigInt(readAt), seq: this.#chunks },
+      id: { ms: BigInt(readAt), seq: randomBytes(8).readBigUInt64BE() },
       crc: 0,
       bytes: context.entryBytes,
       ...this.decodeAll(inputs, context),

@@ -120,8 +120,8 @@ function encodeGenAi(encoder: CopyEncoder, span: Span): void {
   encoder.int8(genAi?.outputTokens)
   encoder.int8(genAi?.cachedTokens)
   encoder.int8(genAi?.reasoningTokens)
-  const seconds = genAi?.timeToFirstTokenSeconds
-  encoder.int8(seconds === undefined ? undefined : Math.round(seconds * NANOS_PER_SECOND))
+  const nanos = Math.round((genAi?.timeToFirstTokenSeconds ?? Number.NaN) * NANOS_PER_SECOND)
+  encoder.int8(Number.isSafeInteger(nanos) ? nanos : undefined)
   encoder.numeric(genAi?.cost)
   encoder.text(genAi?.sessionId)
   encoder.text(genAi?.userId)

@@ -5,13 +5,14 @@ import type pg from 'pg'
 import { Partitions } from '../retention/partitions.ts'
 import type { DeadLetterPayload } from '../settings.ts'
 import { type Batch, Batcher, type BatchLimits, type DecodedChunk } from './batch.ts'
-import { type BatchOutcome, BatchWriter, type WriteRetry } from './batch-writer.ts'
+import { BatchWriter, type WriteRetry } from './batch-writer.ts'
 import { concurrentTransform } from './concurrent-transform.ts'
 import { createBatchEncoder, type EncodedBatch } from './encode-batch.ts'
 import { InternedContent } from './interned-content.ts'
 import { Interner, type SeriesLimits } from './interner.ts'
 import { RecordDecoder, type RecordLimits } from './record-decoder.ts'
 import type { TelemetryTable } from './telemetry-table.ts'
+import type { BatchOutcome } from './write-transaction.ts'
 
 /** What a writer holds and what it has done, in records unless the name says otherwise. */
 export interface BufferStats {
@@ -56,7 +57,7 @@ const DEFAULTS = {
 } as const
 
 /**
- * An object-mode Writable of chunks. A chunk is an array of records as applications write them (validated here; refused ones go to the
+ * An object-mode Writable of chunks. A chunk is a record or an array of records as applications write them (validated here; refused ones go to the
  * dead letters with their reason), or what {@link RecordDecoder} and the ingest pipeline make of them.
  *
  * Inside runs `batch → encode → write`: a batch is cut by rows, bytes and age, encoded as COPY BINARY and
@@ -79,10 +80,14 @@ export class TelemetryWriter<T extends object> extends Writable {
     const content = new InternedContent()
     const partitions = options.partitions ?? new Partitions({ pool, interval: 'day' })
     this.#decoder = new RecordDecoder<T>(table.signal, options.recordLimits)
-    this.#batcher = new Batcher<T>({
+    const limits = {
       maxRows: options.maxRows ?? DEFAULTS.maxRows,
       maxBytes: options.maxBytes ?? DEFAULTS.maxBytes,
       maxAgeMs: options.maxAgeMs ?? DEFAULTS.maxAgeMs,
+    }
+    this.#batcher = new Batcher<T>(limits, (batch) => {
+      this.#inFlight.add(batch)
+      options.onBatch?.(batch)
     })
     const writer = new BatchWriter<T>({
       pool,
@@ -102,11 +107,9 @@ export class TelemetryWriter<T extends object> extends Writable {
     this.#running = pipeline(
       this.#batcher,
       createBatchEncoder({ table, content, partitions }),
-      concurrentTransform<EncodedBatch<T>, BatchOutcome<T>>(concurrency, (encoded, signal) => {
-        this.#inFlight.add(encoded.batch)
-        options.onBatch?.(encoded.batch)
-        return writer.write(encoded, signal)
-      }),
+      concurrentTransform<EncodedBatch<T>, BatchOutcome<T>>(concurrency, (encoded, signal) =>
+        writer.write(encoded, signal),
+      ),
       new Writable({
         objectMode: true,
         highWaterMark: concurrency,
@@ -137,11 +140,19 @@ export class TelemetryWriter<T extends object> extends Writable {
   }
 
   override _write(
-    chunk: readonly unknown[] | DecodedChunk<T>,
+    chunk: readonly unknown[] | object | DecodedChunk<T>,
     _encoding: BufferEncoding,
     callback: (error?: Error | null) => void,
   ): void {
-    const decoded = isRecords(chunk) ? this.#decoder.decodeChunk(chunk) : chunk
+    let decoded: DecodedChunk<T>
+    try {
+      decoded = isDecoded<T>(chunk)
+        ? chunk
+        : this.#decoder.decodeChunk(Array.isArray(chunk) ? chunk : [chunk])
+    } catch (error) {
+      callback(error as Error)
+      return
+    }
     this.#batcher.write(decoded, callback)
   }
 
@@ -170,6 +181,6 @@ export class TelemetryWriter<T extends object> extends Writable {
   }
 }
 
-function isRecords(chunk: readonly unknown[] | object): chunk is readonly unknown[] {
-  return Array.isArray(chunk)
+function isDecoded<T>(chunk: object): chunk is DecodedChunk<T> {
+  return 'contiguous' in chunk && 'entries' in chunk
 }

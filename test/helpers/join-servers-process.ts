@@ -8,8 +8,8 @@ const servers = await joinServers({
   postgres: true,
   redis: true,
   postgresBin: process.env.OBSERVATORY_TEST_POSTGRES_BIN,
-  postgresPort: 35432,
-  redisPort: 36379,
+  postgresPort: 28432,
+  redisPort: 28379,
 })
 console.log(JSON.stringify({ databaseUrl: servers.databaseUrl, redisUrl: servers.redisUrl }))
 await once(process.stdin, 'data')

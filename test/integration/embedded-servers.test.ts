@@ -1,12 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { chmod, mkdtemp, readdir, readFile, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startPostgres, stopPostgres } from '../../src/embedded/postgres.ts'
 import { findOtherAccount } from '../../src/embedded/postgres-account.ts'
 import {
@@ -21,16 +21,37 @@ import { eventually } from '../helpers/eventually.ts'
 import { withPostgres } from '../helpers/postgres.ts'
 
 const postgresBin = process.env.OBSERVATORY_TEST_POSTGRES_BIN
-const FIRST_PORTS = { postgresPort: 35432, redisPort: 36379 }
+const FIRST_PORTS = { postgresPort: 28432, redisPort: 28379 }
 const USER = new URL('../helpers/join-servers-process.ts', import.meta.url).pathname
 const LOADER = new URL('../helpers/typescript-loader.mjs', import.meta.url).href
 
+let base: string
+/** A data folder as it is after a first use: most tests start from a copy, which is faster than initdb. */
+let usedDataDir: string
 let dataDir: string
 let joined: JoinedServers[]
 let users: ChildProcess[]
 
+beforeAll(async () => {
+  base = await realpath(await mkdtemp(join(tmpdir(), 'observatory-embedded-')))
+  usedDataDir = join(base, 'used')
+  const servers = await joinServers({
+    dataDir: usedDataDir,
+    postgres: true,
+    redis: true,
+    postgresBin,
+    ...FIRST_PORTS,
+  })
+  await servers.leave()
+})
+
+afterAll(async () => {
+  await rm(base, { recursive: true, force: true })
+})
+
 beforeEach(async () => {
-  dataDir = join(await realpath(await mkdtemp(join(tmpdir(), 'observatory-embedded-'))), 'data')
+  dataDir = join(base, 'data')
+  execFileSync('cp', ['-a', usedDataDir, dataDir])
   joined = []
   users = []
 })
@@ -40,12 +61,13 @@ afterEach(async () => {
   const last = await joinServers({ dataDir, postgres: false, redis: false })
   for (const servers of [...joined, last]) await servers.leave()
   expect(await processesIn(dataDir), 'left running').toEqual([])
-  await rm(join(dataDir, '..'), { recursive: true, force: true })
+  await rm(dataDir, { recursive: true, force: true })
 })
 
 describe('joining', () => {
   test('the first one to join starts PostgreSQL and Redis', async () => {
-    const { databaseUrl = '', redisUrl = '' } = await enter()
+    await rm(dataDir, { recursive: true })
+    const { databaseUrl = '', redisUrl = '' } = await enter({ postgresSettings: {} })
     const settings = await withPostgres(databaseUrl, async (client) => {
       const { rows } = await client.query(
         `select current_database() as database, current_setting('server_encoding') as encoding,
@@ -84,6 +106,7 @@ describe('joining', () => {
   })
 
   test('nobody but the owner can read the password, and no command line shows it', async () => {
+    await rm(dataDir, { recursive: true })
     const { databaseUrl = '' } = await enter()
     const { password } = new URL(databaseUrl)
     expect(password.length).toBeGreaterThanOrEqual(32)
@@ -128,6 +151,7 @@ describe('joining', () => {
   })
 
   test('whoever needs only one of them starts only that one', async () => {
+    await rm(dataDir, { recursive: true })
     const { databaseUrl, redisUrl } = await enter({ postgres: false })
     expect(databaseUrl).toBeUndefined()
     expect(redisUrl).toBeDefined()
@@ -135,12 +159,13 @@ describe('joining', () => {
   })
 
   test('a port that is taken is left alone for the next one', async () => {
-    const taken = createServer().listen(45432, '127.0.0.1')
+    const taken = createServer().listen(0, '127.0.0.1')
     await once(taken, 'listening')
+    const { port } = taken.address() as AddressInfo
     try {
-      const { databaseUrl = '', redisUrl = '' } = await enter({ postgresPort: 45432, redisPort: 45432 })
+      const { databaseUrl = '', redisUrl = '' } = await enter({ postgresPort: port, redisPort: port })
       const ports = [databaseUrl, redisUrl].map((url) => Number(new URL(url).port))
-      expect(Math.min(...ports)).toBeGreaterThan(45432)
+      expect(Math.min(...ports)).toBeGreaterThan(port)
       expect(new Set(ports).size).toBe(2)
     } finally {
       taken.close()
@@ -181,6 +206,7 @@ describe('after a crash', () => {
   })
 
   test('a process that was killed while it started the servers blocks nobody', async () => {
+    await rm(dataDir, { recursive: true })
     for (const momentMs of [0, 100, 400]) {
       const user = spawnUserProcess()
       await eventually(() => expect(existsSync(join(dataDir, 'redis.log'))).toBe(true), { timeoutMs: 30_000 })
@@ -248,9 +274,7 @@ describe('after a crash', () => {
     const attempt = enter({ postgresSettings: { shared_buffers: 'plenty' } })
     await expect(attempt).rejects.toMatchObject({
       code: 'ERR_SERVER_UNREACHABLE',
-      message: expect.stringMatching(
-        /shared_buffers: "plenty"[^]*DATABASE_URL|DATABASE_URL[^]*shared_buffers.*plenty/,
-      ),
+      message: expect.stringMatching(/DATABASE_URL.*invalid value for parameter "shared_buffers": "plenty"/s),
     })
     expect(await processesIn(dataDir)).toEqual([])
     await withPostgres((await enter()).databaseUrl!, (client) => client.query('select 1'))
@@ -260,8 +284,7 @@ describe('after a crash', () => {
 describe.runIf(process.getuid?.() === 0)('as root', () => {
   test('PostgreSQL runs as another account where user namespaces are refused, and back', async () => {
     const options = { dataDir, bin: postgresBin, firstPort: FIRST_PORTS.postgresPort }
-    await enter({ redis: false }).then((servers) => servers.leave())
-    await chmod(join(dataDir, '..'), 0o711)
+    await chmod(base, 0o711)
     const server = await startPostgres({ ...options, account: await findOtherAccount() })
     expect(await readFile(`/proc/${server.pid}/status`, 'utf8')).not.toMatch(/^Uid:\t0\t/m)
     await stopPostgres(server)

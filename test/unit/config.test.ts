@@ -20,7 +20,7 @@ function write(name: string, content: string): string {
 }
 
 /** The lines of the one error, without the heading. */
-function problemsOf(input: Parameters<typeof loadSettings>[0]): readonly string[] {
+function problemsOf(input: Parameters<typeof loadSettings>[0]): string[] {
   try {
     loadSettings({ env: {}, cwd, ...input })
   } catch (error) {

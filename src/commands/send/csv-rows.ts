@@ -1,5 +1,5 @@
 import { parse } from 'csv-parse/sync'
-import { messageOf } from '../../errors.ts'
+import { codeOf } from '../../errors.ts'
 import type { Rejection } from '../../models/rejection.ts'
 import { countLineFeeds, MAX_LINE_BYTES, readLineBlocks } from './line-blocks.ts'
 
@@ -13,98 +13,104 @@ export interface CsvChunk {
   readonly bytesRead: number
 }
 
-interface ParsedRow {
-  readonly cells: readonly string[]
-  /** Where the next row begins. */
-  readonly end: number
-}
-
-interface ParsedBlock {
-  readonly rows: readonly ParsedRow[]
-  /** What is wrong with the row after the last of `rows`; `isOpen` if only its closing quote is missing so far. */
-  readonly failure: { readonly isOpen: boolean; readonly message: string } | undefined
-}
-
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
+const TOO_LONG: Rejection = { reason: 'too_large', detail: `a line has more than ${MAX_LINE_BYTES} bytes` }
 
 /**
- * Reads the rows of a CSV file (RFC 4180, either line end). Blocks of lines go to the parser one by one, so that after a
- * row it cannot read (a quote that never closes, one in the wrong place) only that row's first line is given up and
- * reading goes on with the next, and so that a quote left open never holds more than `maxRowBytes`.
+ * Reads the rows of a CSV file (RFC 4180, either line end). The parser gets block after block of lines rather than one
+ * stream: after a row that it cannot read (a quote that never closes, one in the wrong place) only the first line of that
+ * row is given up, and reading goes on with the next. A quote left open holds at most `maxRowBytes`.
  */
 export async function* readCsvRows(
   chunks: AsyncIterable<Buffer>,
   maxRowBytes: number = MAX_LINE_BYTES,
 ): AsyncGenerator<CsvChunk> {
+  let rest: Buffer = Buffer.alloc(0)
   let line = 1
-  let rest = Buffer.alloc(0)
   let bytesRead = 0
   for await (const block of readLineBlocks(chunks, maxRowBytes)) {
     bytesRead = block.bytesRead
-    const rows: CsvRow[] = []
-    // What is still open when a line too long comes is not going to close.
-    const read = readBlock(Buffer.concat([rest, block.bytes]), line, block.isTooLong ? 0 : maxRowBytes)
-    rows.push(...read.rows)
-    line = read.nextLine
-    rest = read.rest
+    const bytes = rest.length === 0 ? block.bytes : Buffer.concat([rest, block.bytes])
+    // A quote that is open where a line was skipped cannot be closed any more.
+    const { rows, end } = readRows(bytes, line, block.isTooLong ? 0 : maxRowBytes)
+    rest = bytes.subarray(end)
+    line += countLineFeeds(bytes.subarray(0, end))
     if (block.isTooLong) rows.push({ line: line++, rejection: TOO_LONG })
     yield { rows, bytesRead }
   }
-  if (rest.length > 0) yield { rows: readBlock(rest, line, 0).rows, bytesRead }
+  if (rest.length > 0) yield { rows: readRows(rest, line, 0).rows, bytesRead }
 }
 
-const TOO_LONG: Rejection = { reason: 'too_large', detail: 'the line is too long' }
-
-/** Reads what can be read. `rest` is a row whose quote is open, if it has at most `maxOpenBytes`: more may follow. */
-function readBlock(
-  block: Buffer,
+/** Reads all rows, but not a last one whose quote is still open if it has at most `maxOpenBytes`: more may follow. */
+function readRows(
+  bytes: Buffer,
   firstLine: number,
   maxOpenBytes: number,
-): { rows: CsvRow[]; rest: Buffer<ArrayBuffer>; nextLine: number } {
+): { readonly rows: CsvRow[]; readonly end: number } {
   const rows: CsvRow[] = []
   let line = firstLine
-  let rest = Buffer.from(block)
+  let at = 0
   const skipTo = (end: number): void => {
-    line += countLineFeeds(rest.subarray(0, end))
-    rest = rest.subarray(end)
+    line += countLineFeeds(bytes.subarray(at, end))
+    at = end
   }
-  while (rest.length > 0) {
-    const parsed = parseRows(rest)
-    let begin = 0
-    for (const { cells, end } of parsed.rows) {
-      skipTo(emptyLinesEnd(rest, 0))
+  while (at < bytes.length) {
+    const start = at
+    const { parsed, failure } = parseBlock(bytes.subarray(start))
+    for (const { cells, end } of parsed) {
+      skipTo(endOfEmptyLines(bytes, at))
       rows.push({ line, cells })
-      skipTo(end - begin - (0))
-      begin = end
+      skipTo(start + end)
     }
-    break
+    skipTo(endOfEmptyLines(bytes, at))
+    if (failure === undefined) break
+    if (failure.isOpen && bytes.length - at <= maxOpenBytes) break
+    rows.push({ line, rejection: { reason: 'unknown_form', detail: failure.detail } })
+    const lineFeed = bytes.indexOf(LINE_FEED, at)
+    skipTo(lineFeed === -1 ? bytes.length : lineFeed + 1)
   }
-  return { rows, rest, nextLine: line }
+  return { rows, end: at }
 }
 
-function parseRows(block: Buffer): ParsedBlock {
-  const rows: ParsedRow[] = []
+interface ParsedBlock {
+  /** Each row, and where it ends. */
+  readonly parsed: readonly { readonly cells: readonly string[]; readonly end: number }[]
+  /** What is wrong with the row after them. Open: only its closing quote is missing so far. */
+  readonly failure: { readonly isOpen: boolean; readonly detail: string } | undefined
+}
+
+/** In our words: those of the parser quote the cell, which may be private, and count lines from the block. */
+const FAILURES: ReadonlyMap<unknown, string> = new Map([
+  ['CSV_QUOTE_NOT_CLOSED', 'a quote is opened and not closed'],
+  ['CSV_INVALID_CLOSING_QUOTE', 'a closing quote must be followed by a comma or the end of the line'],
+  ['INVALID_OPENING_QUOTE', 'a quote stands within a cell that does not begin with one'],
+])
+
+function parseBlock(bytes: Buffer): ParsedBlock {
+  const parsed: { cells: readonly string[]; end: number }[] = []
   try {
-    parse(block, {
+    parse(bytes, {
       relax_column_count: true,
       skip_empty_lines: true,
       record_delimiter: ['\r\n', '\n'],
       max_record_size: 0,
-      on_record: (cells: string[], { bytes }) => {
-        rows.push({ cells, end: bytes })
+      on_record: (cells, { bytes: end }) => {
+        parsed.push({ cells, end })
         return undefined
       },
     })
-    return { rows, failure: undefined }
+    return { parsed, failure: undefined }
   } catch (error) {
-    const isOpen = (error as { code?: unknown }).code === 'CSV_QUOTE_NOT_CLOSED'
-    return { rows, failure: { isOpen, message: messageOf(error) } }
+    const code = codeOf(error)
+    const detail = FAILURES.get(code)
+    if (detail === undefined) throw error
+    return { parsed, failure: { isOpen: code === 'CSV_QUOTE_NOT_CLOSED', detail } }
   }
 }
 
-function emptyLinesEnd(block: Buffer, from: number): number {
+function endOfEmptyLines(bytes: Buffer, from: number): number {
   let end = from
-  while (block[end] === LINE_FEED || block[end] === CARRIAGE_RETURN) end++
+  while (bytes[end] === LINE_FEED || bytes[end] === CARRIAGE_RETURN) end++
   return end
 }

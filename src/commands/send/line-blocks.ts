@@ -19,7 +19,7 @@ export async function* readLineBlocks(
   chunks: AsyncIterable<Buffer>,
   maxLineBytes: number = MAX_LINE_BYTES,
 ): AsyncGenerator<LineBlock> {
-  let rest = EMPTY
+  let rest: Buffer = EMPTY
   let bytesRead = 0
   let isSkipping = false
   for await (const chunk of chunks) {

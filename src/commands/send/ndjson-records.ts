@@ -1,7 +1,7 @@
 import { isPlainObject, typeOf } from '../../models/decode-fields.ts'
 import { parseJson } from '../../models/json.ts'
 import type { InputChunk, InputRecord } from './input-record.ts'
-import { readLineBlocks } from './line-blocks.ts'
+import { MAX_LINE_BYTES, readLineBlocks } from './line-blocks.ts'
 
 /** Reads one JSON object a line. Empty lines are nothing; any other line is a record or a refusal. */
 export async function* readNdjson(
@@ -11,7 +11,11 @@ export async function* readNdjson(
   let line = 1
   for await (const { bytes, isTooLong, bytesRead } of readLineBlocks(chunks)) {
     const records: InputRecord[] = []
-    if (isTooLong) records.push({ line: line++, rejection: { reason: 'too_large', detail: 'the line is too long' } })
+    if (isTooLong)
+      records.push({
+        line: line++,
+        rejection: { reason: 'too_large', detail: `the line has more than ${MAX_LINE_BYTES} bytes` },
+      })
     else {
       const lines = bytes.toString('utf8').split('\n')
       if (lines.at(-1) === '') lines.pop()
@@ -32,5 +36,8 @@ function readLine(
   const { value, rejection } = parseJson(text)
   if (rejection !== undefined) return { line, rejection }
   if (isPlainObject(value)) return { line, record: toRecord(value) }
-  return { line, rejection: { reason: 'wrong_type', detail: `a line must hold an object, not ${typeOf(value)}` } }
+  return {
+    line,
+    rejection: { reason: 'wrong_type', detail: `a line must hold an object, not ${typeOf(value)}` },
+  }
 }

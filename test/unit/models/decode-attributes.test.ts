@@ -1,9 +1,11 @@
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isStorable } from '../../../src/models/clean-text.ts'
 import { decodeAttributes } from '../../../src/models/decode-attributes.ts'
 import type { DecodeContext } from '../../../src/models/decode-context.ts'
 import { parseJson, stringifyJson } from '../../../src/models/json.ts'
+import { anyJson, anyText } from './arbitrary-json.ts'
 import { contextWith } from './decoding.ts'
 
 function decode(value: unknown, context: DecodeContext = contextWith()) {
@@ -20,8 +22,8 @@ describe('attributes in normal form', () => {
 
   test.each([
     ['NaN', Number.NaN, 'NaN'],
-    ['Infinity', 1e400, 'Infinity'],
-    ['-Infinity', -1e400, '-Infinity'],
+    ['Infinity', Number.POSITIVE_INFINITY, 'Infinity'],
+    ['-Infinity', Number.NEGATIVE_INFINITY, '-Infinity'],
     ['minus zero', -0, 0],
     ['a small bigint', 42n, 42],
     ['a double past 2^53', 1e18, 1_000_000_000_000_000_000n],
@@ -97,11 +99,11 @@ describe('attributes in normal form', () => {
 
   test('are a fixed point: what was decoded, written and read back decodes to the same', () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue({ maxDepth: 5 })), (input) => {
+      fc.property(fc.dictionary(anyText, anyJson, { noNullPrototype: true }), (input) => {
         const first = decode(input, contextWith({ suspicious: true })).attributes
         const text = stringifyJson(first)
         expect(isStorable(text)).toBe(true)
-        expect(decode(parseJson(text).value).attributes).toStrictEqual(first)
+        expect(isDeepStrictEqual(decode(parseJson(text).value).attributes, first)).toBe(true)
       }),
     )
   })

@@ -1,0 +1,136 @@
+import type pg from 'pg'
+import { recordJson } from '../models/loose-record.ts'
+import type { Rejection } from '../models/rejection.ts'
+import type { TelemetrySignal } from '../models/telemetry-signal.ts'
+import type { DeadLetterPayload } from '../settings.ts'
+import type { Batch } from './batch.ts'
+import { copyRows, findRefusedRows, type RefusedRow } from './copy.ts'
+import { type AddressedLetter, insertDeadLetters } from './dead-letters.ts'
+import type { EncodedBatch } from './encode-batch.ts'
+import { type ClaimOutcome, type LedgerClaim, recount } from './ledger.ts'
+
+/** What became of a batch. Its records are in exactly one of the three counts. */
+export interface BatchOutcome<T> {
+  readonly batch: Batch<T>
+  readonly rowsWritten: number
+  readonly deadLetters: readonly AddressedLetter[]
+  /** Records that the ledger says were ingested before. */
+  readonly duplicates: number
+  readonly copyMs: number
+  readonly commitMs: number
+}
+
+export interface WriteTransactionOptions {
+  readonly stream: string
+  readonly signal: TelemetrySignal
+  readonly deadLetterPayload: DeadLetterPayload
+  readonly claim: (client: pg.ClientBase, claim: LedgerClaim) => Promise<ClaimOutcome>
+  /** Records, by position, that are refused before anything is copied. */
+  readonly refusals: readonly { readonly position: number; readonly rejection: Rejection }[]
+  /** Whether a row was refused in the attempt before: then the refused ones are looked for. */
+  readonly isolating: boolean
+}
+
+/**
+ * Writes a batch in one transaction: ledger, rows, dead letters, COMMIT.
+ *
+ * @returns undefined, and leaves nothing behind, when the claim overlaps what was ingested before.
+ * @throws the error of PostgreSQL or of the connection; the caller then closes the connection, which rolls back.
+ */
+export async function writeTransaction<T extends object>(
+  client: pg.PoolClient,
+  encoded: EncodedBatch<T>,
+  options: WriteTransactionOptions,
+): Promise<BatchOutcome<T> | undefined> {
+  const { batch, records, copies } = encoded
+  const { stream, refusals } = options
+  const letters = [
+    ...lettersOfEntries(batch),
+    ...refusals.map(({ position, rejection }) => letterOf(encoded, position, rejection)),
+  ]
+  const counts = { rowCount: records.length - refusals.length, letterCount: letters.length }
+  await client.query('begin')
+  const claimed = await options.claim(client, {
+    stream,
+    ranges: batch.ranges,
+    entries: batch.entries,
+    ...counts,
+  })
+  if (claimed.kind === 'overlap') {
+    await client.query('rollback')
+    return undefined
+  }
+  const isOurs = (entryPosition: number) => claimed.kind === 'all' || claimed.claimed.has(entryPosition)
+  const skip = new Set(refusals.map(({ position }) => position))
+  records.forEach(({ entryPosition }, position) => {
+    if (!isOurs(entryPosition)) skip.add(position)
+  })
+  const deadLetters: AddressedLetter[] = letters.filter(({ entryPosition }) => isOurs(entryPosition))
+  const duplicates = batch.rows - deadLetters.length - (records.length - skip.size)
+
+  const copyStarted = performance.now()
+  for (const { position, detail, sqlState } of options.isolating
+    ? await isolate(client, encoded, skip)
+    : []) {
+    skip.add(position)
+    deadLetters.push(letterOf(encoded, position, { reason: 'refused_by_database', detail }, sqlState))
+  }
+  for (const copy of copies) await copyRows(client, copy, skip)
+  const copyMs = performance.now() - copyStarted
+
+  const rowsWritten = records.length - skip.size
+  await insertDeadLetters(
+    client,
+    { stream, signal: options.signal, payload: options.deadLetterPayload },
+    deadLetters,
+  )
+  if (
+    claimed.row !== undefined &&
+    (rowsWritten !== counts.rowCount || deadLetters.length !== counts.letterCount)
+  ) {
+    await recount(client, claimed.row, { rowCount: rowsWritten, letterCount: deadLetters.length })
+  }
+  const commitStarted = performance.now()
+  const { command } = await client.query('commit')
+  if (command !== 'COMMIT') throw new Error(`PostgreSQL answered COMMIT with ${command}`)
+  return { batch, rowsWritten, deadLetters, duplicates, copyMs, commitMs: performance.now() - commitStarted }
+}
+
+/** Finds the rows that PostgreSQL refuses, of any table, and takes back what was copied to find them. */
+async function isolate<T>(
+  client: pg.PoolClient,
+  { copies }: EncodedBatch<T>,
+  skip: ReadonlySet<number>,
+): Promise<RefusedRow[]> {
+  const refused = new Map<number, RefusedRow>()
+  await client.query('savepoint isolation')
+  for (const copy of copies) {
+    for (const row of await findRefusedRows(client, copy, skip)) refused.set(row.position, row)
+  }
+  await client.query('rollback to savepoint isolation')
+  return [...refused.values()]
+}
+
+interface PositionedLetter extends AddressedLetter {
+  readonly entryPosition: number
+}
+
+function lettersOfEntries<T>(batch: Batch<T>): PositionedLetter[] {
+  return batch.entries.flatMap(({ id, letters }, entryPosition) =>
+    letters.map((letter) => ({ id, letter, entryPosition })),
+  )
+}
+
+function letterOf<T extends object>(
+  { records }: EncodedBatch<T>,
+  position: number,
+  rejection: Rejection,
+  sqlState?: string,
+): PositionedLetter {
+  const refused = records[position]
+  if (refused === undefined) throw new RangeError(`No record at position ${position} of the batch`)
+  const { record, recordIndex, entry, entryPosition } = refused
+  const payload = Buffer.from(recordJson(record))
+  const letter = { ...rejection, sqlState, recordIndex, payloadForm: 'record' as const, payload }
+  return { id: entry.id, letter, entryPosition }
+}

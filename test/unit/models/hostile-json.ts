@@ -1,0 +1,96 @@
+import fc from 'fast-check'
+import { anyJson } from './arbitrary-json.ts'
+import { NOW } from './decoding.ts'
+
+/** Names that mean something to some decoder, so that hostile values reach every reader. */
+const FIELD_NAMES = [
+  ...[
+    'traceId',
+    'spanId',
+    'parentSpanId',
+    'name',
+    'kind',
+    'startTimeUnixNano',
+    'startTime',
+    'endTime',
+    'durationMs',
+  ],
+  ...[
+    'status',
+    'attributes',
+    'events',
+    'links',
+    'service',
+    'resource',
+    'scope',
+    'schemaUrl',
+    'flags',
+    'time',
+    'level',
+  ],
+  ...[
+    'timestamp',
+    'severityNumber',
+    'severityText',
+    'body',
+    'message',
+    'type',
+    'unit',
+    'value',
+    'asInt',
+    'count',
+  ],
+  ...[
+    'sum',
+    'explicitBounds',
+    'bucketCounts',
+    'quantiles',
+    'positive',
+    'scale',
+    'temporality',
+    'isMonotonic',
+  ],
+  ...['exemplars', 'key', 'values', 'stringValue', 'intValue', 'arrayValue', 'kvlistValue', 'code', 'offset'],
+  ...[
+    'timeUnixNano',
+    '__proto__',
+    'constructor',
+    'toJSON',
+    'toString',
+    'length',
+    'quantile',
+    'droppedEventsCount',
+  ],
+]
+/** JSON that means harm: field names that decoders look for, and values of every wrong kind. */
+export const hostileJson: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 5, withCrossShrink: true },
+    anyJson,
+    fc.constantFrom<unknown>(
+      '',
+      '0',
+      '-1',
+      '1e400',
+      '{}',
+      '[]',
+      '{"a":',
+      'gauge',
+      'histogram',
+      'summary',
+      String(NOW),
+      NOW,
+      -0,
+      2n ** 64n,
+      1e300,
+    ),
+    fc.constantFrom<unknown>(
+      'exponentialHistogram',
+      'counter',
+      '5b8efff798038103d269b633813fc60c',
+      'eee19b7ec3c1b174',
+    ),
+    fc.array(tie('value'), { maxLength: 5 }),
+    fc.dictionary(fc.constantFrom(...FIELD_NAMES), tie('value'), { maxKeys: 12, noNullPrototype: true }),
+  ),
+})).value
