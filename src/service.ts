@@ -12,6 +12,9 @@ import { createReleasers, type Releasers } from './lifecycle.ts'
 import type { Logger } from './logger.ts'
 import { createMetrics, type Metrics, registerGauges } from './metrics.ts'
 import { migrate } from './migrate.ts'
+import type { DataPoint } from './models/data-point.ts'
+import type { LogRecord } from './models/log-record.ts'
+import type { Span } from './models/span.ts'
 import { streamKey } from './models/stream-entry.ts'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from './models/telemetry-signal.ts'
 import { checkHealth, createPool, poolStats } from './pool.ts'
@@ -25,10 +28,10 @@ import type { Settings } from './settings.ts'
 import { waitForPostgres } from './wait-for-postgres.ts'
 import { waitForRedis } from './wait-for-redis.ts'
 import { Interner } from './writers/interner.ts'
-import { LOG_RECORD_TABLE } from './writers/log-record-table.ts'
-import { METRIC_POINT_TABLE } from './writers/metric-point-table.ts'
-import { SPAN_TABLE } from './writers/span-table.ts'
-import type { TelemetryTable } from './writers/telemetry-table.ts'
+import { LogWriter } from './writers/log-writer.ts'
+import { MetricWriter } from './writers/metric-writer.ts'
+import type { TelemetryWriter, TelemetryWriterOptions } from './writers/telemetry-writer.ts'
+import { TraceWriter } from './writers/trace-writer.ts'
 
 /** What a process does: `ingest` the consumers and maintenance, `api` all of HTTP; `/metrics` and the probes are always there. */
 export type Role = 'ingest' | 'api'
@@ -83,11 +86,13 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
     logger,
     metrics,
     readiness: () => readiness(state, pool, commands),
-    repositories: {
-      traces: new TraceRepository(pool),
-      logRecords: new LogRecordRepository(pool),
-      metrics: new MetricRepository(pool),
-    },
+    repositories: roles.includes('api')
+      ? {
+          traces: new TraceRepository(pool),
+          logRecords: new LogRecordRepository(pool),
+          metrics: new MetricRepository(pool),
+        }
+      : undefined,
   })
   releasers.defer('HTTP server', () => http.close())
   // The port comes first: when it is taken, nothing has been done yet.
@@ -138,12 +143,16 @@ async function startIngest(options: ServiceOptions, needs: IngestNeeds): Promise
   const interner = new Interner({ pool, limits: { maxPerMetric, maxPerService } })
   const consumer = settings.consumerName ?? (await leaseName(options, needs))
 
-  const startWorker = <T extends object>(table: TelemetryTable<T>) => {
+  const startWorker = <T extends object>(
+    signal: TelemetrySignal,
+    createWriter: (options: TelemetryWriterOptions<T>) => TelemetryWriter<T>,
+  ) => {
     const reader = openRedis(options, releasers, 'blocking')
     const worker = new IngestWorker<T>({
       ...needs,
-      ...groupOf(settings, table.signal),
-      table,
+      ...groupOf(settings, signal),
+      signal,
+      createWriter,
       pool,
       reader,
       partitions,
@@ -165,11 +174,11 @@ async function startIngest(options: ServiceOptions, needs: IngestNeeds): Promise
         },
       },
     })
-    state.workers.set(table.signal, worker)
+    state.workers.set(signal, worker)
   }
-  startWorker(SPAN_TABLE)
-  startWorker(METRIC_POINT_TABLE)
-  startWorker(LOG_RECORD_TABLE)
+  startWorker<Span>('traces', (writing) => new TraceWriter(writing))
+  startWorker<DataPoint>('metrics', (writing) => new MetricWriter(writing))
+  startWorker<LogRecord>('logs', (writing) => new LogWriter(writing))
   releasers.defer('ingest', () => Promise.all([...state.workers.values()].map((worker) => worker.stop())))
 }
 

@@ -1,7 +1,6 @@
 import { Command } from 'commander'
 import { type LoadedSettings, loadSettings } from '../config.ts'
 import { type RunContext, withReleasers } from '../lifecycle.ts'
-import type { Logger } from '../logger.ts'
 import { type MigrationStatus, migrate, migrationStatus } from '../migrate.ts'
 import { openClient } from '../postgres-connection.ts'
 import { waitForPostgres } from '../wait-for-postgres.ts'
@@ -66,7 +65,7 @@ async function answeringPostgres(
 
 /** Names as they are applied: a large table can take minutes. */
 async function applyPending(databaseUrl: string, signal: AbortSignal): Promise<void> {
-  const info: Pick<Logger, 'info'>['info'] = (...line) => {
+  const info = (...line: LogLine): void => {
     const text = noteOf(...line)
     if (text.startsWith('applied ')) process.stdout.write(`${text}\n`)
     else writeNote(text)
@@ -95,8 +94,8 @@ function writeNote(line: string): void {
 }
 
 /** The part of a log line that is for people. */
-function noteOf(...[first, message]: LogLine): string {
-  return typeof first === 'string' ? first : (message ?? '')
+function noteOf(...[first, message = '']: LogLine): string {
+  return typeof first === 'string' ? first : message
 }
 
-type LogLine = readonly [string] | readonly [Readonly<Record<string, unknown>>, string]
+type LogLine = [first: string | Readonly<Record<string, unknown>>, message?: string]

@@ -1,11 +1,10 @@
 import { mkdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { Redis } from 'ioredis'
+import { ReplyError } from 'ioredis'
 import { messageOf, ObservatoryError } from '../errors.ts'
 import { type DetachedProcess, spawnDetached } from './detached-process.ts'
 import { findFreePort } from './free-port.ts'
 import { commandLineOf, identifyProcess, isRunning, waitUntilGone } from './process-identity.ts'
+import { callRedis, redisFiles, untilRedisAnswers } from './redis-answer.ts'
 import { findRedisBinary } from './redis-binary.ts'
 import { type RunningServer, replaceFile } from './servers-file.ts'
 
@@ -16,20 +15,8 @@ export interface StartRedisOptions {
   readonly settings?: Readonly<Record<string, string>> | undefined
 }
 
-/** Long, as a start reads the whole append-only file back. */
-const START_TIMEOUT_MS = 300_000
-/** For a server that neither answers nor ends. */
-const HANG_TIMEOUT_MS = 15_000
-const CALL_TIMEOUT_MS = 3000
 const SHUTDOWN_TIMEOUT_MS = 60_000
-const POLL_MS = 25
 const STARTS_TRIED = 20
-
-interface RedisState {
-  readonly pid: number
-  readonly configFile: string
-  readonly loading: boolean
-}
 
 /** The URL of the embedded Redis on `port`. */
 export function embeddedRedisUrl(port: number): string {
@@ -46,7 +33,7 @@ export async function findRedis(dataDir: string): Promise<RunningServer | undefi
   const files = redisFiles(dataDir)
   const port = await readPort(files.config)
   if (port === undefined) return undefined
-  return untilAnswering(dataDir, port, async () => {
+  return untilRedisAnswers(dataDir, port, async () => {
     const pid = Number(await readFile(files.pid, 'utf8').catch(() => ''))
     return pid > 0 && identifyProcess(pid) !== undefined && isRedisOn(pid, port)
   })
@@ -69,35 +56,32 @@ export async function startRedis(options: StartRedisOptions): Promise<RunningSer
     const port = await findFreePort(firstPort)
     await replaceFile(files.config, configOf(options, port))
     const server = await spawnRedis(binary, dataDir)
-    const answering = await untilAnswering(dataDir, port, async () => !server.hasExited(), server)
-    if (answering !== undefined) {
-      server.release()
-      return answering
-    }
+    const answering = await firstAnswer(dataDir, server, port)
+    if (answering !== undefined) return answering
     const tail = await server.logTail()
     if (tried === STARTS_TRIED || !/Address already in use/.test(tail)) throw startFailed(dataDir, tail)
     firstPort = port + 1
   }
 }
 
-/** Stops the server, its append-only file flushed, and waits until it is gone. */
+/**
+ * Stops the server, its append-only file flushed, and waits until it is gone.
+ *
+ * @throws ObservatoryError ERR_SERVER_UNREACHABLE when it does not end. It is not killed: Redis refuses to end when it cannot
+ *   write (a full disk), and then what it holds is nowhere else.
+ */
 export async function stopRedis(dataDir: string, server: RunningServer): Promise<void> {
-  await withClient(server.port, (client) => client.shutdown()).catch(() => undefined)
-  if (!(await waitUntilGone(server, SHUTDOWN_TIMEOUT_MS))) {
-    process.kill(server.pid, 'SIGKILL')
-    await waitUntilGone(server, CALL_TIMEOUT_MS)
+  const files = redisFiles(dataDir)
+  const refused = await callRedis(server.port, (client) => client.shutdown()).catch((error: unknown) => error)
+  if (!(await waitUntilGone(server, refused instanceof ReplyError ? 0 : SHUTDOWN_TIMEOUT_MS))) {
+    throw new ObservatoryError(
+      'ERR_SERVER_UNREACHABLE',
+      `The embedded Redis (process ${server.pid}) does not stop. Mend what its log says (${files.log}), or give up what ` +
+        `it has not written yet: kill -9 ${server.pid}`,
+      { cause: refused },
+    )
   }
-  await rm(redisFiles(dataDir).config, { force: true })
-}
-
-function redisFiles(dataDir: string): { folder: string; config: string; pid: string; log: string } {
-  const folder = join(dataDir, 'redis')
-  return {
-    folder,
-    config: join(folder, 'redis.conf'),
-    pid: join(folder, 'redis.pid'),
-    log: join(dataDir, 'redis.log'),
-  }
+  await rm(files.config, { force: true })
 }
 
 /** No snapshots (`save ""`): the append-only file has everything, and noeviction refuses writes instead of dropping entries. */
@@ -134,60 +118,19 @@ async function spawnRedis(binary: string, dataDir: string): Promise<DetachedProc
   })
 }
 
-/** The server of `dataDir` once it answers on `port`; undefined when it is not there (any more). */
-async function untilAnswering(
+/** The started server, let go of, once it answers; undefined when it ended instead. One that hangs is ended. */
+async function firstAnswer(
   dataDir: string,
+  child: DetachedProcess,
   port: number,
-  mayRun: () => Promise<boolean>,
-  child?: DetachedProcess,
 ): Promise<RunningServer | undefined> {
-  const begun = Date.now()
-  for (;;) {
-    const state = await withClient(port, readState).catch(() => undefined)
-    const ours = state !== undefined && state.configFile === redisFiles(dataDir).config
-    const identity = ours ? identifyProcess(state.pid) : undefined
-    if (identity !== undefined && !state?.loading) return { ...identity, port }
-    if (identity === undefined && !(await mayRun())) return undefined
-    const timeoutMs = identity === undefined ? HANG_TIMEOUT_MS : START_TIMEOUT_MS
-    if (Date.now() - begun > timeoutMs) {
-      if (child !== undefined && isRunning(child.identity)) process.kill(child.identity.pid, 'SIGKILL')
-      throw notAnswering(dataDir, port)
-    }
-    await sleep(POLL_MS)
-  }
-}
-
-async function readState(client: Redis): Promise<RedisState> {
-  const info = await client.info()
-  const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? ''
-  return {
-    pid: Number(field('process_id')),
-    configFile: field('config_file'),
-    loading: field('loading') !== '0',
-  }
-}
-
-/** One connection for one call: never tried again, never kept. */
-async function withClient<T>(port: number, call: (client: Redis) => Promise<T>): Promise<T> {
-  const client = new Redis({
-    host: '127.0.0.1',
-    port,
-    lazyConnect: true,
-    retryStrategy: () => null,
-    maxRetriesPerRequest: 0,
-    enableReadyCheck: false,
-    connectTimeout: CALL_TIMEOUT_MS,
-    commandTimeout: CALL_TIMEOUT_MS,
-    connectionName: 'observatory-embedded',
-  })
-  // What breaks the connection also rejects the call that waits for it.
-  client.on('error', () => undefined)
   try {
-    await client.connect()
-    return await call(client)
+    return await untilRedisAnswers(dataDir, port, async () => !child.hasExited())
+  } catch (error) {
+    if (isRunning(child.identity)) process.kill(child.identity.pid, 'SIGKILL')
+    throw error
   } finally {
-    // On a connection that is closed already, disconnect() would wait two seconds for it to close.
-    if (client.status !== 'end') client.disconnect()
+    child.release()
   }
 }
 
@@ -202,13 +145,5 @@ function startFailed(dataDir: string, why: string, cause?: unknown): Observatory
     `The embedded Redis in ${dataDir} did not start. Mend what its log says (${redisFiles(dataDir).log}), or set ` +
       `REDIS_URL to a Redis that runs. Its last lines:\n${why}`,
     { cause },
-  )
-}
-
-function notAnswering(dataDir: string, port: number): ObservatoryError {
-  const { pid, log } = redisFiles(dataDir)
-  return new ObservatoryError(
-    'ERR_SERVER_UNREACHABLE',
-    `The embedded Redis on port ${port} runs but does not answer. See ${log}; if it hangs, end it: kill -9 $(cat ${pid})`,
   )
 }

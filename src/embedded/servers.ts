@@ -82,28 +82,29 @@ async function enter(options: JoinServersOptions, user: ServerUser): Promise<Run
   const file = join(dataDir, 'servers.json')
   const known = await readServersFile(file)
   const others = known.users.filter(isRunning)
-  const started: Running[] = []
+  const started: (() => Promise<void>)[] = []
   try {
     const redis = await enterRedis(options, started)
     const postgres = await enterPostgres(options, known.postgres?.port, started)
     await writeServersFile(file, { postgres, redis, users: [...others, user] })
     return { postgres, redis }
   } catch (error) {
-    for (const server of started) await stop(options, server)
+    // What went wrong first is what there is to say; a server that does not stop is met again by whoever joins next.
+    await (others.length > 0 ? allOf(started.map((stop) => stop())) : stopAll(options)).catch(() => undefined)
     throw error
   }
 }
 
 async function enterRedis(
   options: JoinServersOptions,
-  started: Running[],
+  started: (() => Promise<void>)[],
 ): Promise<RunningServer | undefined> {
   const { dataDir, log = () => undefined } = options
   const found = await findRedis(dataDir)
   if (found !== undefined || !options.redis) return found
   const settings = options.redisSettings
   const redis = await startRedis({ dataDir, firstPort: options.redisPort ?? REDIS_PORT, settings })
-  started.unshift({ redis })
+  started.push(() => stopRedis(dataDir, redis))
   log(`Redis started on 127.0.0.1:${redis.port}`)
   return redis
 }
@@ -112,7 +113,7 @@ async function enterRedis(
 async function enterPostgres(
   options: JoinServersOptions,
   knownPort: number | undefined,
-  started: Running[],
+  started: (() => Promise<void>)[],
 ): Promise<RunningServer | undefined> {
   const { dataDir, log = () => undefined } = options
   const found = await findPostgres(dataDir)
@@ -120,7 +121,7 @@ async function enterPostgres(
   const firstPort = knownPort ?? options.postgresPort ?? POSTGRES_PORT
   const settings = options.postgresSettings
   const postgres = await startPostgres({ dataDir, bin: options.postgresBin, firstPort, settings })
-  started.unshift({ postgres })
+  started.push(() => stopPostgres(postgres))
   log(`PostgreSQL started on 127.0.0.1:${postgres.port}`)
   return postgres
 }
@@ -129,19 +130,32 @@ async function depart(options: JoinServersOptions, user: ServerUser): Promise<vo
   const file = join(options.dataDir, 'servers.json')
   const known = await readServersFile(file)
   const users = known.users.filter((other) => other.id !== user.id && isRunning(other))
-  if (users.length > 0) return writeServersFile(file, { ...known, users })
-  const postgres = await findPostgres(options.dataDir)
-  const redis = await findRedis(options.dataDir)
-  await stop(options, { postgres, redis })
+  await writeServersFile(file, { ...known, users })
+  if (users.length > 0) return
+  await stopAll(options)
   await rm(file, { force: true })
 }
 
-async function stop(options: JoinServersOptions, { postgres, redis }: Running): Promise<void> {
-  const { dataDir, log = () => undefined } = options
-  const stopping: Promise<void>[] = []
-  if (postgres !== undefined) stopping.push(stopPostgres(postgres).then(() => log('PostgreSQL stopped')))
-  if (redis !== undefined) stopping.push(stopRedis(dataDir, redis).then(() => log('Redis stopped')))
-  const failed = (await Promise.allSettled(stopping)).find((result) => result.status === 'rejected')
+/** Stops whatever runs on the folder's data, whoever started it. */
+async function stopAll({ dataDir, log = () => undefined }: JoinServersOptions): Promise<void> {
+  const stopping = [
+    findPostgres(dataDir).then(async (postgres) => {
+      if (postgres === undefined) return
+      await stopPostgres(postgres)
+      log('PostgreSQL stopped')
+    }),
+    findRedis(dataDir).then(async (redis) => {
+      if (redis === undefined) return
+      await stopRedis(dataDir, redis)
+      log('Redis stopped')
+    }),
+  ]
+  await allOf(stopping)
+}
+
+/** Waits for all of them, then throws what the first failed one threw. */
+async function allOf(work: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected')
   if (failed !== undefined) throw failed.reason
 }
 

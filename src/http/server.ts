@@ -5,8 +5,10 @@ import { problemHandler } from './problem.ts'
 import { type OperationRoutesOptions, operationRoutes } from './routes/operations.ts'
 import { type RecordRoutesOptions, recordRoutes } from './routes/records.ts'
 
-export interface HttpServerOptions extends OperationRoutesOptions, RecordRoutesOptions {
+export interface HttpServerOptions extends OperationRoutesOptions {
   readonly logger: Logger
+  /** Without them there are only the routes of operations. */
+  readonly repositories: RecordRoutesOptions['repositories'] | undefined
 }
 
 /** Builds the HTTP server with all its routes. It listens when {@link listen} is called. */
@@ -32,7 +34,7 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
       )
   })
   operationRoutes(app, options)
-  recordRoutes(app, options)
+  if (options.repositories !== undefined) recordRoutes(app, { repositories: options.repositories })
   return app
 }
 

@@ -4,24 +4,20 @@ import { messageOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { countOutcome, type Metrics } from '../metrics.ts'
 import { formatEntryId } from '../models/stream-entry.ts'
+import type { TelemetrySignal } from '../models/telemetry-signal.ts'
 import type { Partitions } from '../retention/partitions.ts'
 import type { WriteRetry } from '../writers/batch-writer.ts'
 import type { Interner } from '../writers/interner.ts'
-import { RecordDecoder } from '../writers/record-decoder.ts'
-import type { TelemetryTable } from '../writers/telemetry-table.ts'
-import {
-  type BufferStats,
-  TelemetryWriter,
-  type TelemetryWriterOptions,
-} from '../writers/telemetry-writer.ts'
+import type { BufferStats, TelemetryWriter, TelemetryWriterOptions } from '../writers/telemetry-writer.ts'
 import type { BatchOutcome } from '../writers/write-transaction.ts'
 import { ackEntries, type GroupOfStream } from './consumer-group.ts'
 import type { InFlight } from './in-flight.ts'
 import { ingest } from './pipeline.ts'
 import { EntryReader } from './read-entries.ts'
 
-export interface IngestWorkerOptions<T> extends GroupOfStream {
-  readonly table: TelemetryTable<T>
+export interface IngestWorkerOptions<T extends object> extends GroupOfStream {
+  readonly signal: TelemetrySignal
+  readonly createWriter: (options: TelemetryWriterOptions<T>) => TelemetryWriter<T>
   readonly pool: pg.Pool
   /** For the blocking reads of this worker alone. */
   readonly reader: Redis
@@ -60,9 +56,7 @@ export class IngestWorker<T extends object> {
 
   constructor(options: IngestWorkerOptions<T>) {
     this.#options = options
-    const { table, stream, pool, partitions, interner, inFlight, logger, metrics } = options
-    const { signal } = table
-    const decoder = new RecordDecoder<T>(signal, options.write.recordLimits)
+    const { signal, stream, pool, partitions, interner, inFlight, logger, metrics } = options
     this.#reader = new EntryReader({
       redis: options.reader,
       stream,
@@ -83,7 +77,7 @@ export class IngestWorker<T extends object> {
         )
       },
     })
-    this.#writer = new TelemetryWriter<T>(table, {
+    this.#writer = options.createWriter({
       ...options.write,
       pool,
       stream,
@@ -106,7 +100,7 @@ export class IngestWorker<T extends object> {
     }
     // The reader may be waiting for room that a failed writer will never make.
     this.#writer.once('error', () => this.#stopping.abort())
-    const parts = { reader: this.#reader, decoder, onDecoded, writer: this.#writer }
+    const parts = { reader: this.#reader, onDecoded, writer: this.#writer }
     this.#running = ingest(parts, this.#hardStop.signal).catch((error) => {
       if (this.#hardStop.signal.aborted) return
       this.#failure = error
@@ -142,9 +136,8 @@ export class IngestWorker<T extends object> {
   }
 
   async #settle(outcome: BatchOutcome<T>): Promise<void> {
-    const { table, stream, inFlight, metrics, logger } = this.#options
+    const { signal, stream, inFlight, metrics, logger } = this.#options
     const { batch, rowsWritten, duplicates, deadLetters } = outcome
-    const { signal } = table
     const reasons = deadLetters.map(({ letter }) => letter.reason)
     this.#unready = undefined
     this.#settled += batch.rows
@@ -178,8 +171,8 @@ export class IngestWorker<T extends object> {
   }
 
   #noteRetry({ failure, sqlState, error, attempt, delayMs }: WriteRetry): void {
-    const { table, stream, metrics, logger } = this.#options
-    metrics.writeRetries.inc({ signal: table.signal, cause: sqlState?.slice(0, 2) ?? 'connection' })
+    const { signal, stream, metrics, logger } = this.#options
+    metrics.writeRetries.inc({ signal, cause: sqlState?.slice(0, 2) ?? 'connection' })
     if (failure === 'unready') this.#unready = messageOf(error)
     logger.warn({ stream, sqlState, err: error, attempt, delayMs }, 'writing a batch failed; trying again')
   }

@@ -66,7 +66,8 @@ const DEFAULTS = {
  */
 export class TelemetryWriter<T extends object> extends Writable {
   readonly #batcher: Batcher<T>
-  readonly #decoder: RecordDecoder<T>
+  /** Decodes what this writer takes, with its limits. */
+  readonly decoder: RecordDecoder<T>
   readonly #running: Promise<void>
   readonly #inFlight = new Set<Batch<T>>()
   #written = 0
@@ -79,7 +80,7 @@ export class TelemetryWriter<T extends object> extends Writable {
     const { pool, concurrency = DEFAULTS.concurrency } = options
     const content = new InternedContent()
     const partitions = options.partitions ?? new Partitions({ pool, interval: 'day' })
-    this.#decoder = new RecordDecoder<T>(table.signal, options.recordLimits)
+    this.decoder = new RecordDecoder<T>(table.signal, options.recordLimits)
     const limits = {
       maxRows: options.maxRows ?? DEFAULTS.maxRows,
       maxBytes: options.maxBytes ?? DEFAULTS.maxBytes,
@@ -146,9 +147,7 @@ export class TelemetryWriter<T extends object> extends Writable {
   ): void {
     let decoded: DecodedChunk<T>
     try {
-      decoded = isDecoded<T>(chunk)
-        ? chunk
-        : this.#decoder.decodeChunk(Array.isArray(chunk) ? chunk : [chunk])
+      decoded = isDecoded<T>(chunk) ? chunk : this.decoder.decodeChunk(Array.isArray(chunk) ? chunk : [chunk])
     } catch (error) {
       callback(error as Error)
       return

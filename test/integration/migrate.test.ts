@@ -164,7 +164,7 @@ describe('a file that fails', () => {
   beforeEach(() => write('0001-a.sql', 'create table a ()'))
 
   test('is rolled back and named with line, column and SQLSTATE; the files before it stay', async () => {
-    write('0002-b.sql', "create table b ();\ninsert into b\n  select 'ä', missing;\n")
+    write('0002-b.sql', "create table b (); -- 🙂\ninsert into b\n  select 'ä', missing;\n")
     await expect(run()).rejects.toThrow(
       failure(
         /0002-b\.sql:3:15: column "missing" does not exist \(SQLSTATE 42703\)\. Nothing of this file was applied$/,

@@ -120,6 +120,15 @@ describe('a lost connection', () => {
     expect(await redis.ping()).toBe('PONG')
   })
 
+  test('takes no command that would run once it is back', async () => {
+    const redis = await open()
+    proxy.cut()
+    await eventually(() => expect(redis.status).not.toBe('ready'))
+    await expect(redis.incr('n')).rejects.toThrow()
+    await whenReady(redis)
+    expect(await redis.incr('n')).toBe(1)
+  })
+
   test('of which nothing was heard is noticed by its silence', async () => {
     const redis = await open({ silenceMaxMs: 300 })
     proxy.freeze()

@@ -1,0 +1,65 @@
+import { sleep } from '../../lifecycle.ts'
+import { describeRows, type StatusLine } from './status-line.ts'
+import { readWrittenRows } from './written-rows.ts'
+
+export interface TellRowsOptions {
+  readonly serviceUrl: string
+  readonly status: StatusLine
+  /** What to print once there is something to look at. */
+  readonly guide: string
+  readonly signal: AbortSignal
+}
+
+const FIRST_ROWS_POLL_MS = 50
+/** Usual is well below one: whoever waits this long should know that something is wrong. */
+const FIRST_ROWS_LATE_MS = 15_000
+const TERMINAL_INTERVAL_MS = 2000
+/** Into a file or a container's log. */
+const PLAIN_INTERVAL_MS = 60_000
+
+/** Says when the first rows are committed, prints the guide, then says now and again how many there are. Ends with `signal`. */
+export async function tellRows(options: TellRowsOptions): Promise<void> {
+  const { status, guide, signal } = options
+  await untilFirstRows(options)
+  if (signal.aborted) return
+  // performance.now() counts from the start of the process.
+  const seconds = (performance.now() / 1000).toFixed(1)
+  status.print(`First rows committed, ${seconds} s after the start. From another terminal:\n\n${guide}\n`)
+  status.print('Ctrl-C stops everything.\n')
+  await tellProgress(options)
+}
+
+async function untilFirstRows({ serviceUrl, status, signal }: TellRowsOptions): Promise<void> {
+  const lateAt = performance.now() + FIRST_ROWS_LATE_MS
+  let isLate = false
+  while (!signal.aborted) {
+    const written = await readWrittenRows(serviceUrl)
+    if (written !== undefined && written.total > 0) return
+    if (!isLate && performance.now() > lateAt) {
+      isLate = true
+      status.print(`No row is committed yet. ${serviceUrl}/readyz says what ingest waits for.\n`)
+    }
+    await pause(FIRST_ROWS_POLL_MS, signal)
+  }
+}
+
+async function tellProgress({ serviceUrl, status, signal }: TellRowsOptions): Promise<void> {
+  const intervalMs = status.isTerminal ? TERMINAL_INTERVAL_MS : PLAIN_INTERVAL_MS
+  let before = { total: 0, atMs: performance.now() }
+  for (;;) {
+    await pause(intervalMs, signal)
+    if (signal.aborted) return
+    const written = await readWrittenRows(serviceUrl)
+    const atMs = performance.now()
+    if (written === undefined) {
+      status.show('The service does not answer.')
+      continue
+    }
+    status.show(describeRows(written, ((written.total - before.total) * 1000) / (atMs - before.atMs)))
+    before = { total: written.total, atMs }
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, signal).catch(() => undefined)
+}
