@@ -1,14 +1,16 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { loadSettings } from '../config.ts'
-import { joinServers } from '../embedded/servers.ts'
+import { type LoadedSettings, loadSettings } from '../config.ts'
 import { ObservatoryError } from '../errors.ts'
-import { type RunContext, runUntilSignal } from '../lifecycle.ts'
+import type { RunContext } from '../lifecycle.ts'
+import { createLogger } from '../logger.ts'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../models/telemetry-signal.ts'
-import { settingOptions } from '../setting-options.ts'
-import type { Settings } from '../settings.ts'
 import { waitForRedis } from '../wait-for-redis.ts'
+import { EXIT_FAILED } from './report-error.ts'
+import { runCommand } from './run-command.ts'
 import { send } from './send/run-send.ts'
 import { isComplete, summaryLines } from './send/send-summary.ts'
+import { enterServers } from './servers.ts'
+import { addSettings } from './setting-flags.ts'
 
 export { type SendOptions, send } from './send/run-send.ts'
 export type { SendSummary } from './send/send-summary.ts'
@@ -63,50 +65,60 @@ export function sendCommand(): Command {
     .option('--idempotency-key <prefix>', 'repeating this run within an hour adds nothing twice')
     .option('--no-validate', 'do not check the records before sending them')
     .option('--json', 'print the summary as JSON on standard output')
-  for (const key of ['redisUrl', 'streamPrefix', 'dataDir'] as const) {
-    for (const { flags, description } of settingOptions(key)) command.option(flags, description)
-  }
-  return command.addHelpText('after', EXAMPLES).action(runSend)
+  return addSettings(command, SETTINGS_USED).addHelpText('after', EXAMPLES).action(runSend)
 }
 
+const SETTINGS_USED = [
+  'redisUrl',
+  'dataDir',
+  'startupTimeoutMs',
+  'streamPrefix',
+  'recordMaxBytes',
+  'recordMaxDepth',
+  'acceptPastDays',
+  'acceptFutureDays',
+  'shutdownTimeoutMs',
+  'logLevel',
+] as const
+
 async function runSend(what: TelemetrySignal, file: string | undefined, flags: SendFlags): Promise<void> {
-  const { settings } = loadSettings({ flags: { ...flags } })
-  const writeLine = (line: string): void => void process.stderr.write(`${line}\n`)
-  const run = async ({ stopping, releasers }: RunContext): Promise<void> => {
-    const redisUrl = await findRedis(settings, { stopping, releasers })
+  const input = inputOf(file, flags)
+  const loaded = loadSettings({ flags: { ...flags } })
+  const { settings } = loaded
+  await runCommand(settings, async (context) => {
     const summary = await send({
       ...flags,
-      ...inputOf(file, flags),
+      ...input,
       telemetrySignal: what,
-      redisUrl,
+      redisUrl: await findRedis(loaded, context),
       streamPrefix: settings.streamPrefix,
       accepted: flags.validate ? settings : undefined,
       stdin: process.stdin,
-      signal: stopping,
+      signal: context.stopping,
       output: process.stderr,
     })
     if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`)
     else for (const line of summaryLines(summary)) writeLine(line)
-    if (!isComplete(summary)) process.exitCode = 1
-  }
-  await runUntilSignal(run, { shutdownTimeoutMs: settings.shutdownTimeoutMs, writeLine })
+    if (!isComplete(summary)) process.exitCode = EXIT_FAILED
+  })
 }
 
-/** The Redis of the settings, or that of the embedded servers. Either answers when this resolves. */
-async function findRedis(settings: Settings, { stopping, releasers }: RunContext): Promise<string> {
-  if (settings.redisUrl !== undefined) {
-    await waitForRedis({ url: settings.redisUrl, timeoutMs: settings.startupTimeoutMs, signal: stopping })
-    return settings.redisUrl
+/** A Redis that answers: that of the settings, or the embedded one. */
+async function findRedis(loaded: LoadedSettings, { stopping, releasers }: RunContext): Promise<string> {
+  const want = { postgres: false, redis: true }
+  const log = createLogger({ level: loaded.settings.logLevel, pretty: true })
+  const { redisUrl } = await enterServers(loaded, want, { releasers, log: (line) => log.info(line) })
+  if (redisUrl === undefined) {
+    const message = 'the embedded Redis did not start; set REDIS_URL to one that runs'
+    throw new ObservatoryError('ERR_SERVER_UNREACHABLE', message)
   }
-  const servers = await joinServers({ dataDir: settings.dataDir, postgres: false, redis: true })
-  releasers.defer('embedded Redis', () => servers.leave())
-  if (servers.redisUrl === undefined) {
-    throw new ObservatoryError(
-      'ERR_SERVER_UNREACHABLE',
-      'the embedded Redis did not start; set REDIS_URL to one that runs',
-    )
-  }
-  return servers.redisUrl
+  const timeoutMs = loaded.settings.startupTimeoutMs
+  await waitForRedis({ url: redisUrl, timeoutMs, signal: stopping, log })
+  return redisUrl
+}
+
+function writeLine(line: string): void {
+  process.stderr.write(`${line}\n`)
 }
 
 function inputOf(

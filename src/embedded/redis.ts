@@ -136,7 +136,7 @@ async function firstAnswer(
 
 /** Redis shows its address as its command line. */
 function isRedisOn(pid: number, port: number): boolean {
-  return /(redis|valkey)-server .*:\d+/.test(commandLineOf(pid)) && commandLineOf(pid).includes(`:${port}`)
+  return new RegExp(`(redis|valkey)-server .*:${port}\\b`).test(commandLineOf(pid))
 }
 
 function startFailed(dataDir: string, why: string, cause?: unknown): ObservatoryError {

@@ -117,7 +117,11 @@ function readEnd(fields: Fields, start: bigint, context: DecodeContext): bigint 
 function readDuration(value: unknown, start: bigint, context: DecodeContext): bigint | undefined {
   if (!isPresent(value)) return undefined
   const nanos = Math.round((parseDouble(value) ?? Number.NaN) * 1e6)
-  const end = Number.isFinite(nanos) && nanos >= 0 ? inRange(start + BigInt(nanos)) : undefined
+  const end = Number.isFinite(nanos) ? inRange(start + BigInt(nanos)) : undefined
   if (end !== undefined) return end
-  return refuse(context, 'bad_time', 'durationMs must be a number of milliseconds, not negative')
+  return refuse(
+    context,
+    'bad_time',
+    'durationMs must be a number of milliseconds, and the end must fit 64 bits',
+  )
 }

@@ -11,9 +11,6 @@ const INTEGER = /^-?\d{1,20}$/
 const DIGIT_ZERO = 0x30
 const DAYS_IN_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 
-/** No form of a time is longer. */
-const MAX_TIME_LENGTH = 80
-
 /**
  * Reads a time: an RFC 3339 string (any number of fraction digits, kept to the nanosecond), or a unix
  * time in seconds, milliseconds, microseconds or nanoseconds, told apart by {@link nanosPerUnit}, as a
@@ -54,7 +51,6 @@ function nanosPerUnit(time: bigint): bigint {
 }
 
 function decodeTimeText(text: string): bigint | undefined {
-  if (text.length > MAX_TIME_LENGTH) return undefined
   return text.charCodeAt(4) === 0x2d ? decodeDateTime(text) : decodeDecimal(text)
 }
 

@@ -21,8 +21,8 @@ export interface LedgerRow {
 
 export type ClaimOutcome =
   | { readonly kind: 'all'; readonly row: LedgerRow }
-  /** `claimed` are the positions in `entries` that nobody had ingested; the others were ingested before. */
-  | { readonly kind: 'some'; readonly row: LedgerRow | undefined; readonly claimed: ReadonlySet<number> }
+  /** The positions in `entries` that nobody had ingested, with the row that lists each; the others were ingested before. */
+  | { readonly kind: 'some'; readonly claimed: ReadonlyMap<number, LedgerRow> }
   /** Something of it was ingested before: to be claimed again, alone, in a new transaction. */
   | { readonly kind: 'overlap' }
 
@@ -46,30 +46,34 @@ export async function claimEntries(client: pg.ClientBase, claim: LedgerClaim): P
  * claims under different forks do not exclude one another, so only alone is what is listed all there is.
  *
  * An id that a range covers but does not list, or lists with another crc, belongs to another history of the stream (a fork after a failover,
- * a stream deleted and refilled with explicit ids): it is new, and goes to the next fork free of overlap.
+ * a stream deleted and refilled with explicit ids): it is new. Each id goes to the lowest fork that does not cover it, so that an id which
+ * any fork covers is covered by fork 0 too: that is the one which {@link claimEntries} tries. The rows are entered with counts of 0.
  */
 export async function claimOverlapping(
   client: pg.ClientBase,
   claim: LedgerClaim,
 ): Promise<Exclude<ClaimOutcome, { kind: 'overlap' }>> {
   await client.query(`select pg_advisory_xact_lock(${STREAM_LOCK})`, [claim.stream])
-  const all = { stream: claim.stream, ids: multirange(claim.ranges) }
-  const ingested = await listedEntries(client, all)
-  const claimed = new Set<number>()
+  const ingested = await listedEntries(client, { stream: claim.stream, ids: multirange(claim.ranges) })
+  const missing: number[] = []
   claim.entries.forEach((entry, position) => {
     const key = listingKey(entry)
     if (ingested.has(key)) return
     ingested.add(key)
-    claimed.add(position)
+    missing.push(position)
   })
-  if (claimed.size === 0) return { kind: 'some', row: undefined, claimed }
-  const missing = claim.entries.filter((_, position) => claimed.has(position))
-  const ids = multirange(missing.map(({ id }) => ({ first: id, last: id })))
-  const row = { stream: claim.stream, ids, fork: await freeFork(client, claim.stream, ids) }
-  if (!(await insertRow(client, row, { ...claim, entries: missing, lock: 'pg_advisory_xact_lock' }))) {
-    throw new Error(`The ledger of stream ${claim.stream} changed under its lock`)
+  const claimed = new Map<number, LedgerRow>()
+  for (const [fork, positions] of await groupByFreeFork(client, claim, missing)) {
+    const entries = positions.flatMap((position) => claim.entries[position] ?? [])
+    const ids = multirange(entries.map(({ id }) => ({ first: id, last: id })))
+    const row = { stream: claim.stream, fork, ids }
+    const counted = { entries, rowCount: 0, letterCount: 0 }
+    if (!(await insertRow(client, row, { ...counted, lock: 'pg_advisory_xact_lock' }))) {
+      throw new Error(`The ledger of stream ${claim.stream} changed under its lock`)
+    }
+    for (const position of positions) claimed.set(position, row)
   }
-  return { kind: 'some', row, claimed }
+  return { kind: 'some', claimed }
 }
 
 /** The advisory lock of the stream `$1`. */
@@ -133,13 +137,34 @@ async function listedEntries(client: pg.ClientBase, row: Omit<LedgerRow, 'fork'>
   return new Set(rows.flatMap(({ entries }) => unpackEntries(entries).map(listingKey)))
 }
 
-async function freeFork(client: pg.ClientBase, stream: string, ids: string): Promise<number> {
+/** The positions of entries by the lowest fork that does not cover them. Two histories of one id in one claim take a fork each. */
+async function groupByFreeFork(
+  client: pg.ClientBase,
+  claim: LedgerClaim,
+  positions: readonly number[],
+): Promise<ReadonlyMap<number, number[]>> {
   const { rows } = await client.query<{ fork: number }>(
-    `select coalesce(max(fork) + 1, 0) as fork from ingest_ledger where stream = $1 and ids && $2::nummultirange`,
-    [stream, ids],
+    `select coalesce(max(l.fork) + 1, 0) as fork
+       from unnest($2::numeric[]) with ordinality as i (id, position)
+       left join ingest_ledger l on l.stream = $1 and l.ids @> i.id
+      group by i.position order by i.position`,
+    [claim.stream, positions.map((position) => ledgerNumber(claim.entries[position]?.id ?? ZERO))],
   )
-  return rows[0]?.fork ?? 0
+  const taken = new Set<string>()
+  const byFork = new Map<number, number[]>()
+  positions.forEach((position, index) => {
+    const id = ledgerNumber(claim.entries[position]?.id ?? ZERO)
+    let fork = rows[index]?.fork ?? 0
+    while (taken.has(`${fork} ${id}`)) fork += 1
+    taken.add(`${fork} ${id}`)
+    const group = byFork.get(fork)
+    if (group === undefined) byFork.set(fork, [position])
+    else group.push(position)
+  })
+  return byFork
 }
+
+const ZERO: EntryId = { ms: 0n, seq: 0n }
 
 function listingKey({ id, crc }: LedgerEntry): string {
   return `${id.ms}-${id.seq}:${crc}`

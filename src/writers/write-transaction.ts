@@ -7,7 +7,7 @@ import type { Batch } from './batch.ts'
 import { copyRows, findRefusedRows, type RefusedRow } from './copy.ts'
 import { type AddressedLetter, insertDeadLetters } from './dead-letters.ts'
 import type { EncodedBatch } from './encode-batch.ts'
-import { type ClaimOutcome, type LedgerClaim, recount } from './ledger.ts'
+import { type ClaimOutcome, type LedgerClaim, type LedgerRow, recount } from './ledger.ts'
 
 /** What became of a batch. Its records are in exactly one of the three counts. */
 export interface BatchOutcome<T> {
@@ -65,7 +65,7 @@ export async function writeTransaction<T extends object>(
   records.forEach(({ entryPosition }, position) => {
     if (!isOurs(entryPosition)) skip.add(position)
   })
-  const deadLetters: AddressedLetter[] = letters.filter(({ entryPosition }) => isOurs(entryPosition))
+  const deadLetters: PositionedLetter[] = letters.filter(({ entryPosition }) => isOurs(entryPosition))
   const duplicates = batch.rows - deadLetters.length - (records.length - skip.size)
 
   const copyStarted = performance.now()
@@ -84,16 +84,46 @@ export async function writeTransaction<T extends object>(
     { stream, signal: options.signal, payload: options.deadLetterPayload },
     deadLetters,
   )
-  if (
-    claimed.row !== undefined &&
-    (rowsWritten !== counts.rowCount || deadLetters.length !== counts.letterCount)
-  ) {
-    await recount(client, claimed.row, { rowCount: rowsWritten, letterCount: deadLetters.length })
-  }
+  const asClaimed = rowsWritten === counts.rowCount && deadLetters.length === counts.letterCount
+  if (claimed.kind === 'some' || !asClaimed)
+    await recountRows(client, encoded, { claimed, skip, deadLetters })
   const commitStarted = performance.now()
   const { command } = await client.query('commit')
   if (command !== 'COMMIT') throw new Error(`PostgreSQL answered COMMIT with ${command}`)
   return { batch, rowsWritten, deadLetters, duplicates, copyMs, commitMs: performance.now() - commitStarted }
+}
+
+/** Sets the counts of the claimed ledger rows to what was written of the entries that each lists. */
+async function recountRows<T>(
+  client: pg.PoolClient,
+  { batch, records }: EncodedBatch<T>,
+  written: {
+    readonly claimed: Exclude<ClaimOutcome, { kind: 'overlap' }>
+    readonly skip: ReadonlySet<number>
+    readonly deadLetters: readonly PositionedLetter[]
+  },
+): Promise<void> {
+  const { claimed, skip, deadLetters } = written
+  const rowOf = (entryPosition: number) =>
+    claimed.kind === 'all' ? claimed.row : claimed.claimed.get(entryPosition)
+  const counts = new Map<LedgerRow, { rowCount: number; letterCount: number }>()
+  batch.entries.forEach((_, entryPosition) => {
+    const row = rowOf(entryPosition)
+    if (row !== undefined) counts.set(row, { rowCount: 0, letterCount: 0 })
+  })
+  const countOf = (entryPosition: number) => {
+    const row = rowOf(entryPosition)
+    return row && counts.get(row)
+  }
+  records.forEach(({ entryPosition }, position) => {
+    const count = countOf(entryPosition)
+    if (count !== undefined && !skip.has(position)) count.rowCount += 1
+  })
+  for (const { entryPosition } of deadLetters) {
+    const count = countOf(entryPosition)
+    if (count !== undefined) count.letterCount += 1
+  }
+  for (const [row, count] of counts) await recount(client, row, count)
 }
 
 /** Finds the rows that PostgreSQL refuses, of any table, and takes back what was copied to find them. */

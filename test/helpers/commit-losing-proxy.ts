@@ -57,9 +57,10 @@ export async function createCommitLosingProxy(databaseUrl: string): Promise<Comm
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  target.port = String((server.address() as AddressInfo).port)
+  const own = new URL(databaseUrl)
+  own.port = String((server.address() as AddressInfo).port)
   return {
-    databaseUrl: target.href,
+    databaseUrl: own.href,
     loseCommits: (count) => {
       toLose = count
     },

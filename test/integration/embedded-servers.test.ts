@@ -228,7 +228,7 @@ describe('after a crash', () => {
   })
 
   test('servers that were killed start again on the same ports with their data', async () => {
-    const first = await enter()
+    const first = await enter({ postgresPort: 28532, redisPort: 28479 })
     await withPostgres(first.databaseUrl!, (client) =>
       client.query('create table kept as select 42 as answer'),
     )

@@ -135,6 +135,7 @@ describe('an OTLP KeyValue list', () => {
       { key: 'empty list', value: { arrayValue: {} } },
       { key: 'empty', value: {} },
       { key: 'none' },
+      { key: 'unset member', value: { stringValue: null, intValue: 5 } },
       { key: 'later version', value: { stringIndex: 3 } },
       { key: 'string', value: { stringValue: 'the last one counts' } },
     ]
@@ -152,6 +153,7 @@ describe('an OTLP KeyValue list', () => {
       'empty list': [],
       empty: null,
       none: null,
+      'unset member': 5,
       'later version': { stringIndex: 3 },
     })
   })
@@ -168,6 +170,13 @@ describe('an OTLP KeyValue list', () => {
     ['a kvlistValue that is text', [{ key: 'a', value: { kvlistValue: 'x' } }], 'wrong_type'],
   ])('is refused with %s', (_name, list, reason) => {
     expect(decode(list).reason).toBe(reason)
+  })
+
+  test('is cleaned of NUL and lone surrogates, in keys and values', () => {
+    const context = contextWith({ suspicious: true })
+    const list = [{ key: 'a\0', value: { stringValue: 'b\ud800' } }]
+    expect(decode(list, context).attributes).toEqual({ 'a\ufffd': 'b\ufffd' })
+    expect(context.cleaned).toBe(2)
   })
 
   test('nests as deep as the limit and no deeper', () => {

@@ -14,6 +14,7 @@ describe("a span's events and links", () => {
         { name: 'first', timeUnixNano: String(NOW + 1n), attributes: { a: 1 }, droppedAttributesCount: 3 },
         { name: 'second', attributes: [{ key: 'b', value: { boolValue: true } }] },
         { name: 'third', time: '2026-11-23T09:00:01Z', unknown: 'ignored' },
+        { name: 'fourth', time: '1970-01-01T00:00:00Z' },
       ],
       links: [
         { traceId: TRACE_ID.toUpperCase(), spanId: SPAN_ID, traceState: 's', flags: 1, attributes: { c: 2 } },
@@ -24,6 +25,7 @@ describe("a span's events and links", () => {
       { name: 'first', timeUnixNano: NOW + 1n, attributes: { a: 1 }, droppedAttributesCount: 3 },
       { name: 'second', timeUnixNano: NOW, attributes: { b: true }, ...noCount },
       { name: 'third', timeUnixNano: NOW + 1_000_000_000n, attributes: {}, ...noCount },
+      { name: 'fourth', timeUnixNano: NOW, attributes: {}, ...noCount },
     ])
     expect(decoded.links).toEqual([
       { traceId: TRACE_ID, spanId: SPAN_ID, traceState: 's', flags: 1, attributes: { c: 2 }, ...noCount },
