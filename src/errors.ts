@@ -56,6 +56,8 @@ export function sqlStateOf(error: unknown): string | undefined {
  */
 export type WriteFailure = 'data' | 'partition' | 'schema' | 'unready' | 'transient'
 
+/** 22P03 invalid_binary_representation, 22P04 bad_copy_file_format: our encoder and the table do not fit, whatever the data. */
+const ENCODER_STATES = new Set(['22P03', '22P04'])
 /** Classes whose code alone decides. 0A feature_not_supported, 28 authorization, 3D no such database. */
 const UNREADY_CLASSES = new Set(['0A', '28', '3D'])
 /** 55000 object_not_in_prerequisite_state, XX001 data_corrupted, XX002 index_corrupted. */
@@ -67,8 +69,7 @@ const DATA_CLASSES = new Set(['22', '23', '54'])
 export function classifyWriteFailure(error: unknown): WriteFailure {
   const state = sqlStateOf(error)
   if (state === undefined) return isProgrammingError(error) ? 'schema' : 'transient'
-  // 22P04 bad_copy_file_format: what we sent is not COPY binary, so our encoder is wrong, not the data.
-  if (state === '22P04' || state.startsWith('42')) return 'schema'
+  if (ENCODER_STATES.has(state) || state.startsWith('42')) return 'schema'
   // 23514 check_violation without a constraint name is "no partition of relation found for row".
   if (state === '23514' && !(error as { constraint?: string }).constraint) return 'partition'
   const sqlClass = state.slice(0, 2)

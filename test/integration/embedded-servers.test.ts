@@ -244,9 +244,11 @@ describe('after a crash', () => {
     await killServers()
     const pidFile = join(dataDir, 'postgres', 'postmaster.pid')
     const lines = (await readFile(pidFile, 'utf8')).split('\n')
-    // The pid that PostgreSQL had belongs to a program of this user that goes on for ever.
-    await writeFile(pidFile, [process.pid, ...lines.slice(1)].join('\n'))
-    const reused = { pid: process.pid, start: '1@earlier' }
+    // The pid that PostgreSQL had belongs to another program of this user, not to one that PostgreSQL descends from.
+    const other = spawn('sleep', ['600'])
+    users.push(other)
+    await writeFile(pidFile, [other.pid, ...lines.slice(1)].join('\n'))
+    const reused = { pid: other.pid, start: '1@earlier' }
     const stale = {
       postgres: { ...reused, port: 1 },
       redis: { ...reused, port: 1 },

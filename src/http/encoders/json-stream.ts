@@ -12,16 +12,29 @@ const ROWS_PER_CHUNK = 500
  * An error of the rows destroys the body, so that a cut answer is never taken for a whole one; destroying the body destroys the rows.
  */
 export function jsonStream(rows: Readable, format: RecordFormat): Readable {
-  const chunks = highland<[string]>(rows).batch(ROWS_PER_CHUNK)
-  const joined = (separator: string) => chunks.map((batch) => batch.map(([json]) => json).join(separator))
-  const text =
-    format === 'ndjson'
-      ? joined('\n').map((lines) => `${lines}\n`)
-      : highland(['{"data":[\n'])
-          .concat(joined(',\n').intersperse(',\n'))
-          .concat(highland(['\n],"nextCursor":null}\n']))
+  const batches = highland<[string]>(rows).batch(ROWS_PER_CHUNK)
+  const text = format === 'ndjson' ? batches.map(lines) : page(batches)
   const body = text.toNodeStream({ objectMode: false }) as Readable
   rows.once('error', (error) => body.destroy(error))
   body.once('close', () => rows.destroy())
   return body
+}
+
+function lines(batch: readonly [string][]): string {
+  return `${joined(batch, '\n')}\n`
+}
+
+/** highland's own `intersperse` never ends before an `append`: the separator is put in here. */
+function page(batches: Highland.Stream<[string][]>): Highland.Stream<string> {
+  let separator = ''
+  const data = batches.map((batch) => {
+    const text = separator + joined(batch, ',\n')
+    separator = ',\n'
+    return text
+  })
+  return highland(['{"data":[\n']).concat(data).append('\n],"nextCursor":null}\n')
+}
+
+function joined(batch: readonly [string][], separator: string): string {
+  return batch.map(([json]) => json).join(separator)
 }

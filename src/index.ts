@@ -1,0 +1,33 @@
+/** LLM Observatory as a library: writers to PostgreSQL, the XADD client, the service, and the models they share. */
+
+export { type LoadedSettings, loadSettings } from './config.ts'
+export { type ErrorCode, isRetryable, ObservatoryError } from './errors.ts'
+export { createLogger, type Logger } from './logger.ts'
+export { type MigrateOptions, type MigrateResult, migrate } from './migrate.ts'
+export type { Attributes, AttributeValue } from './models/attributes.ts'
+export type {
+  DataPoint,
+  Exemplar,
+  Measurement,
+  MetricDefinition,
+  MetricType,
+  Temporality,
+} from './models/data-point.ts'
+export type { DeadLetter } from './models/dead-letter.ts'
+export type { LogRecord } from './models/log-record.ts'
+export { REJECTION_REASONS, type Rejection, type RejectionReason } from './models/rejection.ts'
+export type { InstrumentationScope, Resource } from './models/resource.ts'
+export type { Span, SpanEvent, SpanKind, SpanLink, StatusCode } from './models/span.ts'
+export { TELEMETRY_SIGNALS, type TelemetrySignal } from './models/telemetry-signal.ts'
+export { createPool, type PoolOptions } from './pool.ts'
+export { createProducer } from './producer.ts'
+export { LogRecordRepository } from './repositories/log-record-repository.ts'
+export { MetricRepository } from './repositories/metric-repository.ts'
+export { TraceRepository } from './repositories/trace-repository.ts'
+export { type Role, type Service, type ServiceOptions, startService } from './service.ts'
+export type { Settings } from './settings.ts'
+export { LogWriter } from './writers/log-writer.ts'
+export { MetricWriter } from './writers/metric-writer.ts'
+export type { BufferStats, TelemetryWriterOptions } from './writers/telemetry-writer.ts'
+export { TraceWriter } from './writers/trace-writer.ts'
+export type { BatchOutcome } from './writers/write-transaction.ts'

@@ -1,0 +1,567 @@
+create extension btree_gist;
+
+create table dead_letters (
+  dead_lettered_at timestamp with time zone default now() not null,
+  entry_ms bigint not null,
+  entry_seq bigint not null,
+  record_index integer not null,
+  payload_bytes bigint not null,
+  stream text not null,
+  signal text not null,
+  reason text not null,
+  detail text not null,
+  payload_form text not null,
+  sqlstate text,
+  payload bytea
+);
+
+create table ingest_ledger (
+  stream text not null,
+  fork integer not null,
+  ids nummultirange not null,
+  entry_count integer not null,
+  row_count integer not null,
+  letter_count integer not null,
+  committed_at timestamp with time zone default now() not null,
+  entries bytea not null,
+  constraint ingest_ledger_ids_once EXCLUDE USING gist (stream WITH =, fork WITH =, ids WITH &&)
+);
+
+create table log_records (
+  "time" timestamp with time zone not null,
+  time_unix_nano bigint not null,
+  resource_id bigint not null,
+  scope_id bigint not null,
+  entry_ms bigint not null,
+  entry_seq bigint not null,
+  record_index integer not null,
+  severity_number smallint not null,
+  body_is_json boolean not null,
+  service text not null,
+  attributes jsonb not null,
+  body text,
+  severity_text text,
+  trace_id uuid,
+  span_id bytea,
+  observed_time_unix_nano bigint,
+  event_name text,
+  flags bigint,
+  dropped_attributes_count bigint
+) partition by RANGE ("time");
+
+create table metric_points (
+  "time" timestamp with time zone not null,
+  time_unix_nano bigint not null,
+  series_id bigint not null,
+  entry_ms bigint not null,
+  entry_seq bigint not null,
+  record_index integer not null,
+  start_time_unix_nano bigint,
+  flags bigint,
+  value double precision,
+  value_integer bigint,
+  count bigint,
+  sum double precision,
+  min double precision,
+  max double precision,
+  explicit_bounds double precision[],
+  bucket_counts bigint[],
+  scale integer,
+  zero_count bigint,
+  zero_threshold double precision,
+  positive_offset integer,
+  positive_bucket_counts bigint[],
+  negative_offset integer,
+  negative_bucket_counts bigint[],
+  quantiles double precision[],
+  quantile_values double precision[],
+  exemplars jsonb
+) partition by RANGE ("time");
+
+create table metric_series (
+  series_id bigint not null,
+  metric_id bigint not null,
+  resource_id bigint not null,
+  scope_id bigint not null,
+  service text not null,
+  attributes jsonb not null,
+  first_seen timestamp with time zone default now() not null,
+  constraint metric_series_pkey PRIMARY KEY (series_id)
+);
+
+create table metrics (
+  metric_id bigint not null,
+  name text not null,
+  type text not null,
+  unit text,
+  description text,
+  temporality text,
+  is_monotonic boolean,
+  first_seen timestamp with time zone default now() not null,
+  constraint metrics_pkey PRIMARY KEY (metric_id)
+);
+
+create table resources (
+  resource_id bigint not null,
+  service text not null,
+  environment text,
+  schema_url text,
+  attributes jsonb not null,
+  first_seen timestamp with time zone default now() not null,
+  constraint resources_pkey PRIMARY KEY (resource_id)
+);
+
+create table schema_migrations (
+  version integer not null,
+  name text not null,
+  checksum text not null,
+  applied_at timestamp with time zone default now() not null,
+  constraint schema_migrations_pkey PRIMARY KEY (version)
+);
+
+create table scopes (
+  scope_id bigint not null,
+  name text,
+  version text,
+  schema_url text,
+  attributes jsonb not null,
+  first_seen timestamp with time zone default now() not null,
+  constraint scopes_pkey PRIMARY KEY (scope_id)
+);
+
+create table span_contents (
+  start_time timestamp with time zone not null,
+  entry_ms bigint not null,
+  entry_seq bigint not null,
+  trace_id uuid not null,
+  record_index integer not null,
+  attributes jsonb not null
+) partition by RANGE (start_time);
+
+create table spans (
+  start_time timestamp with time zone not null,
+  start_time_unix_nano bigint not null,
+  resource_id bigint not null,
+  scope_id bigint not null,
+  entry_ms bigint not null,
+  entry_seq bigint not null,
+  trace_id uuid not null,
+  record_index integer not null,
+  kind smallint not null,
+  status_code smallint not null,
+  has_content boolean not null,
+  span_id bytea not null,
+  service text not null,
+  name text not null,
+  attributes jsonb not null,
+  parent_span_id bytea,
+  duration_ns bigint,
+  status_message text,
+  trace_state text,
+  flags bigint,
+  dropped_attributes_count bigint,
+  dropped_events_count bigint,
+  dropped_links_count bigint,
+  events jsonb,
+  links jsonb,
+  operation text,
+  provider text,
+  request_model text,
+  response_model text,
+  input_tokens bigint,
+  output_tokens bigint,
+  cached_tokens bigint,
+  reasoning_tokens bigint,
+  time_to_first_token_ns bigint,
+  cost numeric,
+  session_id text,
+  user_id text,
+  finish_reason text,
+  error_type text
+) partition by RANGE (start_time);
+
+CREATE INDEX dead_letters_entry ON dead_letters USING btree (stream, entry_ms, entry_seq);
+
+CREATE INDEX dead_letters_time ON dead_letters USING btree (dead_lettered_at);
+
+CREATE INDEX ingest_ledger_committed_at ON ingest_ledger USING btree (committed_at);
+
+CREATE INDEX log_records_errors ON ONLY log_records USING btree ("time") WHERE (severity_number >= 17);
+
+CREATE INDEX log_records_service_time ON ONLY log_records USING btree (service, "time");
+
+CREATE INDEX log_records_trace_id ON ONLY log_records USING btree (trace_id) WHERE (trace_id IS NOT NULL);
+
+CREATE INDEX metric_points_series_time ON ONLY metric_points USING btree (series_id, "time");
+
+CREATE INDEX metric_series_metric ON metric_series USING btree (metric_id);
+
+CREATE INDEX metric_series_service ON metric_series USING btree (service);
+
+CREATE INDEX metrics_name ON metrics USING btree (name);
+
+CREATE INDEX span_contents_trace_id ON ONLY span_contents USING btree (trace_id);
+
+CREATE INDEX spans_errors ON ONLY spans USING btree (start_time) WHERE (status_code = 2);
+
+CREATE INDEX spans_model ON ONLY spans USING btree (request_model, start_time) WHERE (request_model IS NOT NULL);
+
+CREATE INDEX spans_service_time ON ONLY spans USING btree (service, start_time);
+
+CREATE INDEX spans_trace_id ON ONLY spans USING btree (trace_id);
+
+create view llm_calls (
+  start_time timestamp with time zone,
+  start_time_unix_nano bigint,
+  trace_id uuid,
+  trace_id_hex text,
+  span_id text,
+  service text,
+  operation text,
+  provider text,
+  request_model text,
+  response_model text,
+  model text,
+  input_tokens bigint,
+  output_tokens bigint,
+  cached_tokens bigint,
+  reasoning_tokens bigint,
+  duration_ns bigint,
+  time_to_first_token_ns bigint,
+  cost numeric,
+  session_id text,
+  user_id text,
+  finish_reason text,
+  error_type text,
+  is_error boolean
+) as
+ SELECT start_time,
+    start_time_unix_nano,
+    trace_id,
+    replace(trace_id::text, '-'::text, ''::text) AS trace_id_hex,
+    encode(span_id, 'hex'::text) AS span_id,
+    service,
+    operation,
+    provider,
+    request_model,
+    response_model,
+    COALESCE(response_model, request_model) AS model,
+    input_tokens,
+    output_tokens,
+    cached_tokens,
+    reasoning_tokens,
+    duration_ns,
+    time_to_first_token_ns,
+    cost,
+    session_id,
+    user_id,
+    finish_reason,
+    error_type,
+    status_code = 2 AS is_error
+   FROM spans
+  WHERE request_model IS NOT NULL OR response_model IS NOT NULL;
+
+create view log_view (
+  "time" timestamp with time zone,
+  time_unix_nano bigint,
+  observed_time_unix_nano bigint,
+  severity_number smallint,
+  severity_text text,
+  level text,
+  service text,
+  environment text,
+  body text,
+  body_is_json boolean,
+  event_name text,
+  trace_id uuid,
+  trace_id_hex text,
+  span_id text,
+  flags bigint,
+  attributes jsonb,
+  dropped_attributes_count bigint,
+  resource_attributes jsonb,
+  resource_schema_url text,
+  scope_name text,
+  scope_version text,
+  scope_attributes jsonb,
+  scope_schema_url text,
+  entry_ms bigint,
+  entry_seq bigint,
+  record_index integer
+) as
+ SELECT l."time",
+    l.time_unix_nano,
+    l.observed_time_unix_nano,
+    l.severity_number,
+    l.severity_text,
+        CASE
+            WHEN l.severity_number = 0 THEN NULL::text
+            ELSE (ARRAY['trace'::text, 'debug'::text, 'info'::text, 'warn'::text, 'error'::text, 'fatal'::text])[(l.severity_number + 3) / 4]
+        END AS level,
+    l.service,
+    r.environment,
+    l.body,
+    l.body_is_json,
+    l.event_name,
+    l.trace_id,
+    replace(l.trace_id::text, '-'::text, ''::text) AS trace_id_hex,
+    encode(l.span_id, 'hex'::text) AS span_id,
+    l.flags,
+    l.attributes,
+    l.dropped_attributes_count,
+    r.attributes AS resource_attributes,
+    r.schema_url AS resource_schema_url,
+    c.name AS scope_name,
+    c.version AS scope_version,
+    c.attributes AS scope_attributes,
+    c.schema_url AS scope_schema_url,
+    l.entry_ms,
+    l.entry_seq,
+    l.record_index
+   FROM log_records l
+     LEFT JOIN resources r ON r.resource_id = l.resource_id
+     LEFT JOIN scopes c ON c.scope_id = l.scope_id;
+
+create view point_view (
+  "time" timestamp with time zone,
+  time_unix_nano bigint,
+  start_time_unix_nano bigint,
+  name text,
+  type text,
+  unit text,
+  description text,
+  temporality text,
+  is_monotonic boolean,
+  service text,
+  environment text,
+  attributes jsonb,
+  value double precision,
+  value_integer bigint,
+  count bigint,
+  sum double precision,
+  min double precision,
+  max double precision,
+  explicit_bounds double precision[],
+  bucket_counts bigint[],
+  scale integer,
+  zero_count bigint,
+  zero_threshold double precision,
+  positive_offset integer,
+  positive_bucket_counts bigint[],
+  negative_offset integer,
+  negative_bucket_counts bigint[],
+  quantiles double precision[],
+  quantile_values double precision[],
+  exemplars jsonb,
+  flags bigint,
+  resource_attributes jsonb,
+  resource_schema_url text,
+  scope_name text,
+  scope_version text,
+  scope_attributes jsonb,
+  scope_schema_url text,
+  series_id bigint,
+  metric_id bigint,
+  entry_ms bigint,
+  entry_seq bigint,
+  record_index integer
+) as
+ SELECT p."time",
+    p.time_unix_nano,
+    p.start_time_unix_nano,
+    m.name,
+    m.type,
+    m.unit,
+    m.description,
+    m.temporality,
+    m.is_monotonic,
+    s.service,
+    r.environment,
+    s.attributes,
+    p.value,
+    p.value_integer,
+    p.count,
+    p.sum,
+    p.min,
+    p.max,
+    p.explicit_bounds,
+    p.bucket_counts,
+    p.scale,
+    p.zero_count,
+    p.zero_threshold,
+    p.positive_offset,
+    p.positive_bucket_counts,
+    p.negative_offset,
+    p.negative_bucket_counts,
+    p.quantiles,
+    p.quantile_values,
+    COALESCE(p.exemplars, '[]'::jsonb) AS exemplars,
+    p.flags,
+    r.attributes AS resource_attributes,
+    r.schema_url AS resource_schema_url,
+    c.name AS scope_name,
+    c.version AS scope_version,
+    c.attributes AS scope_attributes,
+    c.schema_url AS scope_schema_url,
+    p.series_id,
+    s.metric_id,
+    p.entry_ms,
+    p.entry_seq,
+    p.record_index
+   FROM metric_points p
+     LEFT JOIN metric_series s ON s.series_id = p.series_id
+     LEFT JOIN metrics m ON m.metric_id = s.metric_id
+     LEFT JOIN resources r ON r.resource_id = s.resource_id
+     LEFT JOIN scopes c ON c.scope_id = s.scope_id;
+
+create view span_view (
+  trace_id uuid,
+  trace_id_hex text,
+  span_id text,
+  parent_span_id text,
+  trace_state text,
+  flags bigint,
+  name text,
+  kind text,
+  start_time timestamp with time zone,
+  start_time_unix_nano bigint,
+  end_time_unix_nano bigint,
+  duration_ns bigint,
+  status text,
+  status_message text,
+  service text,
+  environment text,
+  operation text,
+  provider text,
+  request_model text,
+  response_model text,
+  model text,
+  input_tokens bigint,
+  output_tokens bigint,
+  cached_tokens bigint,
+  reasoning_tokens bigint,
+  time_to_first_token_ns bigint,
+  cost numeric,
+  session_id text,
+  user_id text,
+  finish_reason text,
+  error_type text,
+  attributes jsonb,
+  dropped_attributes_count bigint,
+  events jsonb,
+  dropped_events_count bigint,
+  links jsonb,
+  dropped_links_count bigint,
+  resource_attributes jsonb,
+  resource_schema_url text,
+  scope_name text,
+  scope_version text,
+  scope_attributes jsonb,
+  scope_schema_url text,
+  entry_ms bigint,
+  entry_seq bigint,
+  record_index integer
+) as
+ SELECT s.trace_id,
+    replace(s.trace_id::text, '-'::text, ''::text) AS trace_id_hex,
+    encode(s.span_id, 'hex'::text) AS span_id,
+    encode(s.parent_span_id, 'hex'::text) AS parent_span_id,
+    s.trace_state,
+    s.flags,
+    s.name,
+        CASE s.kind
+            WHEN 1 THEN 'internal'::text
+            WHEN 2 THEN 'server'::text
+            WHEN 3 THEN 'client'::text
+            WHEN 4 THEN 'producer'::text
+            WHEN 5 THEN 'consumer'::text
+            ELSE 'unspecified'::text
+        END AS kind,
+    s.start_time,
+    s.start_time_unix_nano,
+    s.start_time_unix_nano + s.duration_ns AS end_time_unix_nano,
+    s.duration_ns,
+        CASE s.status_code
+            WHEN 1 THEN 'ok'::text
+            WHEN 2 THEN 'error'::text
+            ELSE 'unset'::text
+        END AS status,
+    s.status_message,
+    s.service,
+    r.environment,
+    s.operation,
+    s.provider,
+    s.request_model,
+    s.response_model,
+    COALESCE(s.response_model, s.request_model) AS model,
+    s.input_tokens,
+    s.output_tokens,
+    s.cached_tokens,
+    s.reasoning_tokens,
+    s.time_to_first_token_ns,
+    s.cost,
+    s.session_id,
+    s.user_id,
+    s.finish_reason,
+    s.error_type,
+        CASE
+            WHEN s.has_content THEN s.attributes || COALESCE(( SELECT c_1.attributes
+               FROM span_contents c_1
+              WHERE c_1.trace_id = s.trace_id AND c_1.start_time = s.start_time AND c_1.entry_ms = s.entry_ms AND c_1.entry_seq = s.entry_seq AND c_1.record_index = s.record_index
+             LIMIT 1), '{}'::jsonb)
+            ELSE s.attributes
+        END AS attributes,
+    s.dropped_attributes_count,
+    COALESCE(s.events, '[]'::jsonb) AS events,
+    s.dropped_events_count,
+    COALESCE(s.links, '[]'::jsonb) AS links,
+    s.dropped_links_count,
+    r.attributes AS resource_attributes,
+    r.schema_url AS resource_schema_url,
+    c.name AS scope_name,
+    c.version AS scope_version,
+    c.attributes AS scope_attributes,
+    c.schema_url AS scope_schema_url,
+    s.entry_ms,
+    s.entry_seq,
+    s.record_index
+   FROM spans s
+     LEFT JOIN resources r ON r.resource_id = s.resource_id
+     LEFT JOIN scopes c ON c.scope_id = s.scope_id;
+
+create view traces (
+  trace_id uuid,
+  trace_id_hex text,
+  start_time timestamp with time zone,
+  start_time_unix_nano bigint,
+  duration_ns bigint,
+  root_name text,
+  root_service text,
+  span_count bigint,
+  error_count bigint,
+  services text[],
+  input_tokens numeric,
+  output_tokens numeric,
+  cost numeric
+) as
+ SELECT trace_id,
+    replace(trace_id::text, '-'::text, ''::text) AS trace_id_hex,
+    min(start_time) AS start_time,
+    min(start_time_unix_nano) AS start_time_unix_nano,
+    max(start_time_unix_nano + COALESCE(duration_ns, 0::bigint)) - min(start_time_unix_nano) AS duration_ns,
+    (array_agg(name ORDER BY (parent_span_id IS NULL) DESC, spans.start_time_unix_nano))[1] AS root_name,
+    (array_agg(service ORDER BY (parent_span_id IS NULL) DESC, spans.start_time_unix_nano))[1] AS root_service,
+    count(*) AS span_count,
+    count(*) FILTER (WHERE status_code = 2) AS error_count,
+    array_agg(DISTINCT service) AS services,
+    sum(input_tokens) FILTER (WHERE operation IS DISTINCT FROM 'invoke_agent'::text) AS input_tokens,
+    sum(output_tokens) FILTER (WHERE operation IS DISTINCT FROM 'invoke_agent'::text) AS output_tokens,
+    sum(cost) FILTER (WHERE operation IS DISTINCT FROM 'invoke_agent'::text) AS cost
+   FROM spans
+  GROUP BY trace_id;
+
+comment on column dead_letters.payload_form is 'record: the refused record as JSON; json: the bytes of the json field; entry: all fields of the entry in RESP';
+
+comment on column dead_letters.record_index is 'position of the record in its entry; -1 when the entry as a whole was refused';
+
+comment on column metric_points.value_integer is 'the exact value when it is an integer past 2^53; value then holds its nearest double';
