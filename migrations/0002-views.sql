@@ -154,13 +154,13 @@ select
   count(*) as span_count,
   count(*) filter (where status_code = 2) as error_count,
   array_agg(distinct service) as services,
-  sum(input_tokens) filter (where operation is distinct from 'invoke_agent') as input_tokens,
-  sum(output_tokens) filter (where operation is distinct from 'invoke_agent') as output_tokens,
-  sum(cost) filter (where operation is distinct from 'invoke_agent') as cost
+  sum(input_tokens) filter (where coalesce(operation, '') not in ('invoke_agent', 'invoke_workflow')) as input_tokens,
+  sum(output_tokens) filter (where coalesce(operation, '') not in ('invoke_agent', 'invoke_workflow')) as output_tokens,
+  sum(cost) filter (where coalesce(operation, '') not in ('invoke_agent', 'invoke_workflow')) as cost
 from spans
 group by trace_id;
 
--- One row a call to a model.
+-- One row a call to a model. Agents and workflows name the model they use, but the calls are the spans below them.
 create view llm_calls as
 select
   start_time, start_time_unix_nano, trace_id, replace(trace_id::text, '-', '') as trace_id_hex,
@@ -169,4 +169,5 @@ select
   duration_ns, time_to_first_token_ns, cost, session_id, user_id, finish_reason, error_type,
   status_code = 2 as is_error
 from spans
-where request_model is not null or response_model is not null;
+where (request_model is not null or response_model is not null)
+  and coalesce(operation, '') not in ('create_agent', 'invoke_agent', 'invoke_workflow', 'execute_tool');

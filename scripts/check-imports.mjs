@@ -48,7 +48,8 @@ const MAY_IMPORT = {
 }
 
 /** Models are values and functions of values: no file, socket, process or clock behind them. */
-const PURE_PACKAGES = '^(node:)?(crypto|buffer|util|assert|string_decoder|url)$|(^|/)node_modules/lossless-json/'
+const PURE_PACKAGES =
+  '^(node:)?(crypto|buffer|util|assert|string_decoder|url)$|(^|/)node_modules/lossless-json/'
 
 function except(...layers) {
   return Object.keys(LAYERS).filter((layer) => !layers.includes(layer))

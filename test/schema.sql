@@ -259,7 +259,7 @@ create view llm_calls (
     error_type,
     status_code = 2 AS is_error
    FROM spans
-  WHERE request_model IS NOT NULL OR response_model IS NOT NULL;
+  WHERE (request_model IS NOT NULL OR response_model IS NOT NULL) AND (COALESCE(operation, ''::text) <> ALL (ARRAY['create_agent'::text, 'invoke_agent'::text, 'invoke_workflow'::text, 'execute_tool'::text]));
 
 create view log_view (
   "time" timestamp with time zone,
@@ -554,9 +554,9 @@ create view traces (
     count(*) AS span_count,
     count(*) FILTER (WHERE status_code = 2) AS error_count,
     array_agg(DISTINCT service) AS services,
-    sum(input_tokens) FILTER (WHERE operation IS DISTINCT FROM 'invoke_agent'::text) AS input_tokens,
-    sum(output_tokens) FILTER (WHERE operation IS DISTINCT FROM 'invoke_agent'::text) AS output_tokens,
-    sum(cost) FILTER (WHERE operation IS DISTINCT FROM 'invoke_agent'::text) AS cost
+    sum(input_tokens) FILTER (WHERE COALESCE(operation, ''::text) <> ALL (ARRAY['invoke_agent'::text, 'invoke_workflow'::text])) AS input_tokens,
+    sum(output_tokens) FILTER (WHERE COALESCE(operation, ''::text) <> ALL (ARRAY['invoke_agent'::text, 'invoke_workflow'::text])) AS output_tokens,
+    sum(cost) FILTER (WHERE COALESCE(operation, ''::text) <> ALL (ARRAY['invoke_agent'::text, 'invoke_workflow'::text])) AS cost
    FROM spans
   GROUP BY trace_id;
 
