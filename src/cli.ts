@@ -21,14 +21,14 @@ const COMMANDS: readonly (() => Command)[] = [
 ]
 
 const EXAMPLES = `
-Settings come from flags, environment, observatory.yaml or .toml, and defaults, in this order. Without DATABASE_URL or
-REDIS_URL a server is embedded, its data in .observatory/. Exit codes: 0 fine, 1 failed, 2 wrong usage or setting.
+Settings: flags over environment over observatory.yaml or .toml over defaults.
+Without DATABASE_URL or REDIS_URL a server is embedded, its data in .observatory.
+Exit codes: 0 fine, 1 failed, 2 wrong usage or a wrong setting.
 
 Examples:
   observatory quickstart
   DATABASE_URL=postgresql://me@db/telemetry REDIS_URL=redis://cache observatory serve
-  redis-cli XADD telemetry:logs '*' service api level error message boom
-`
+  redis-cli XADD telemetry:logs '*' service api level error message boom`
 
 /**
  * Runs the command line. Data goes to standard output, all else to standard error. Sets `process.exitCode`: 0 fine, 1 failed,

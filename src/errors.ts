@@ -69,7 +69,7 @@ const DATA_CLASSES = new Set(['22', '23', '54'])
 export function classifyWriteFailure(error: unknown): WriteFailure {
   const state = sqlStateOf(error)
   if (state === undefined) return isProgrammingError(error) ? 'schema' : 'transient'
-  if (ENCODER_STATES.has(state) || state.startsWith('42')) return 'schema'
+  if (ENCODER_STATES.has(state) || state.startsWith('42') || isCopyMisfit(error)) return 'schema'
   // 23514 check_violation without a constraint name is "no partition of relation found for row".
   if (state === '23514' && !(error as { constraint?: string }).constraint) return 'partition'
   const sqlClass = state.slice(0, 2)
@@ -83,6 +83,12 @@ export function isRetryable(error: unknown): boolean {
   if (error instanceof ObservatoryError) return error.code === 'ERR_SERVER_UNREACHABLE'
   const failure = classifyWriteFailure(error)
   return failure === 'transient' || failure === 'unready' || failure === 'partition'
+}
+
+/** 08P01 protocol_violation is also what a proxy says of itself; raised while reading COPY's rows, their fields do not fit the columns. */
+function isCopyMisfit(error: unknown): boolean {
+  const { where } = error as { where?: unknown }
+  return sqlStateOf(error) === '08P01' && typeof where === 'string' && where.startsWith('COPY ')
 }
 
 /** A defect in our own code must stop ingest and be seen, not be retried for ever. */

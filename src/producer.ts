@@ -186,8 +186,8 @@ class StreamProducer implements Producer {
   }
 
   #countSent(batch: RecordBatch, added: AddedEntry): void {
-    // After a resend, "repeated" is most likely our own first send, whose answer was lost.
-    const isOthers = added.repeated && batch.attempts === 1
+    // A repeat of a key of our own, or after a resend, is our own first send, whose answer was lost.
+    const isOthers = added.repeated && batch.isKeyShared && batch.attempts === 1
     this.#counts[isOthers ? 'repeatedRecords' : 'sentRecords'] += batch.records
     this.#counts[isOthers ? 'repeatedEntries' : 'sentEntries']++
   }

@@ -24,9 +24,8 @@ Changes nothing and starts nothing. The exit code is 1 when a check fails; warni
 
 Examples:
   observatory doctor
-  DATABASE_URL=postgresql://me@db/telemetry REDIS_URL=redis://cache observatory doctor
-  observatory doctor --json | jq -r '.[] | select(.level != "ok") | .advice'
-`
+  observatory doctor --database-url-file /run/secrets/db --redis-url redis://cache
+  observatory doctor --json | jq -r '.[] | select(.level != "ok") | .advice'`
 
 /** A server that does not answer by then is a finding. */
 const PATIENCE_MS = 3000

@@ -10,13 +10,12 @@ import { enterPostgres } from './servers.ts'
 import { addSettings } from './setting-flags.ts'
 
 const EXAMPLES = `
-"observatory serve" does this at start by itself. Several at once are safe: one works, the others wait.
-With --status the exit code is 1 when migrations are pending.
+"observatory serve" does this at start by itself. Several at once are safe: one
+works, the others wait. With --status the exit code is 1 when migrations are pending.
 
 Examples:
   DATABASE_URL=postgresql://me@db/telemetry observatory migrate
-  observatory migrate --status || observatory migrate
-`
+  observatory migrate --status || observatory migrate`
 
 interface MigrateFlags {
   readonly status?: boolean

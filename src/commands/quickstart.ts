@@ -14,13 +14,13 @@ import { addSettings } from './setting-flags.ts'
 import { type StartedService, startWithServers } from './start-with-servers.ts'
 
 const EXAMPLES = `
-Ctrl-C stops everything that was started. The data of embedded servers stays in their folder (.observatory).
+Ctrl-C stops everything that was started. The data of embedded servers stays in
+their folder, .observatory.
 
 Examples:
   observatory quickstart
   observatory quickstart --rate 50 --for 60
-  REDIS_URL=redis://127.0.0.1:6379 observatory quickstart --http-port 4319
-`
+  REDIS_URL=redis://127.0.0.1:6379 observatory quickstart --http-port 4319`
 
 interface QuickstartFlags {
   readonly rate: number

@@ -10,15 +10,15 @@ import { startWithServers } from './start-with-servers.ts'
 const ROLES: readonly Role[] = ['ingest', 'api']
 
 const EXAMPLES = `
-Pending migrations are applied at start. The first SIGTERM or SIGINT stops reading, commits and acknowledges what was
-read, and exits with 0; a second one exits at once, with nothing lost.
+Pending migrations are applied at start. The first SIGTERM or SIGINT stops
+reading, commits and acknowledges what was read, and exits with 0; a second one
+exits at once, with nothing lost.
 
 Examples:
   observatory serve
-  DATABASE_URL_FILE=/run/secrets/db REDIS_URL=redis://cache:6379 observatory serve --http-host 0.0.0.0
+  observatory serve --database-url-file /run/secrets/db --http-host 0.0.0.0
   observatory serve --only ingest --http-port 9464
-  observatory serve --print-config
-`
+  observatory serve --print-config`
 
 interface ServeFlags {
   readonly only?: Role

@@ -33,6 +33,11 @@ export async function startWithServers(options: StartOptions): Promise<StartedSe
   const { settings } = loaded
   await tryAddress(settings.httpHost, settings.httpPort)
   const log = (line: string): void => logger.info(line)
+  if (settings.databaseUrl === undefined || settings.redisUrl === undefined) {
+    log(
+      `joining or starting embedded servers in ${resolve(settings.dataDir)}; a first start takes some seconds`,
+    )
+  }
   const urls = await enterBothServers(loaded, { releasers, log })
   stopping.throwIfAborted()
   log(`${describePostgres(urls.databaseUrl)}, ${originOf(loaded, 'DATABASE_URL')}`)

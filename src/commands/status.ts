@@ -17,8 +17,7 @@ Needs PostgreSQL and Redis, no running service; starts nothing. Rows with a "~" 
 
 Examples:
   observatory status
-  observatory status --json | jq '.streams[] | {stream, lag}'
-`
+  observatory status --json | jq '.streams[] | {stream, lag}'`
 
 /** Who asks for the state wants to know now, even that there is none. */
 const PATIENCE_MS = 3000

@@ -25,7 +25,8 @@ export async function runDemo(producer: Producer, options: DemoOptions): Promise
   const workload = createWorkload({ seed, tracesPerSecond })
   while (!signal.aborted) {
     await unlessAborted(addAll(producer, workload.generate(new Date()), signal), signal)
-    await unlessAborted(sleep(TICK_MS, signal), signal)
+    // Rejects only when aborted, which the loop sees.
+    await sleep(TICK_MS, signal).catch(() => undefined)
   }
 }
 

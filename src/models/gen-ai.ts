@@ -116,6 +116,7 @@ function readSeconds(value: AttributeValue): number | undefined {
 function readFinishReason(value: AttributeValue): string | undefined {
   const list = typeof value === 'string' && value.startsWith('[') ? parseJson(value).value : value
   if (!Array.isArray(list)) return readText(value)
+  // Nearly always there is one choice, and this is done for every call.
   if (list.length === 1) return readText(list[0])
   return readText([...new Set(list.filter((reason) => typeof reason === 'string'))].join(','))
 }

@@ -11,14 +11,17 @@ export const ARRAY_BRACKETS_BYTES = 2
 export class RecordBatch {
   readonly signal: TelemetrySignal
   readonly key: string
+  /** Whether others may add under the same key: it came from the caller. */
+  readonly isKeyShared: boolean
   #json: string[] = []
   #bytes = 0
   /** Sends so far. */
   attempts = 0
 
-  constructor(signal: TelemetrySignal, key: string = randomBytes(16).toString('base64url')) {
+  constructor(signal: TelemetrySignal, key?: string) {
     this.signal = signal
-    this.key = key
+    this.key = key ?? randomBytes(16).toString('base64url')
+    this.isKeyShared = key !== undefined
   }
 
   push(json: string, bytes: number): void {

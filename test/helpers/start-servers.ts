@@ -27,7 +27,7 @@ const POSTGRES_SETTINGS = {
   max_connections: '200',
   max_wal_size: '1GB',
 }
-const REDIS_SETTINGS = { appendonly: 'no', databases: '64' }
+const REDIS_SETTINGS = { appendonly: 'no', databases: '256' }
 
 /** A PostgreSQL and a Redis for this run alone, on ports that never are those of quickstart. */
 export default async function startServers(project: TestProject): Promise<() => Promise<void>> {

@@ -2,6 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { inject } from 'vitest'
 
+/** As the suite's Redis is started with (start-servers.ts): more than there are test files. */
+const REDIS_DATABASES = 256
+
 export interface TestPrefix {
   /** For `STREAM_PREFIX`, and for keys of the test's own. */
   readonly prefix: string
@@ -11,7 +14,7 @@ export interface TestPrefix {
   cleanup(): Promise<void>
 }
 
-/** The Redis of the suite; its database belongs to this worker, which runs one file at a time. */
+/** The Redis of the suite; its database belongs to this file. */
 export function testRedisUrl(): string {
   return `${inject('redisUrl')}/${databaseNumber()}`
 }
@@ -49,8 +52,9 @@ export async function emptyRedis(): Promise<void> {
 
 const HARNESS = 'observatory-test-harness'
 
+/** Each file has a worker of its own. The number of its pool is no use: it is given on while the file's last hooks still run. */
 function databaseNumber(): number {
-  return Number(process.env.VITEST_POOL_ID ?? 1) % 64
+  return Number(process.env.VITEST_WORKER_ID ?? 1) % REDIS_DATABASES
 }
 
 async function deleteKeys(prefix: string): Promise<void> {

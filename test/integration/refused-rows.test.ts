@@ -252,7 +252,8 @@ describe('ingest stops', () => {
     ['a column was dropped', 'alter table spans drop column cost cascade', '42703'],
     ['a table is gone', 'drop table span_contents cascade', '42P01'],
     ['the dead letters are gone', 'drop table dead_letters', '42P01'],
-    ['a column has another type', 'alter table spans alter column kind type integer', '22P03'],
+    ['a column has a narrower type', 'alter table spans alter column flags type integer', '22P03'],
+    ['a column has a wider type', 'alter table spans alter column kind type integer', '08P01'],
   ])('at once when %s, and nothing is written', async (_, ddl, sqlState) => {
     await run('drop view if exists span_view, traces, llm_calls')
     await run(ddl)

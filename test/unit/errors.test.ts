@@ -21,7 +21,7 @@ describe('what a failed write means', () => {
     ['22003', 'numeric_value_out_of_range', 'data'],
     ['22021', 'character_not_in_repertoire', 'data'],
     ['22P02', 'invalid_text_representation', 'data'],
-    ['22P03', 'invalid_binary_representation', 'data'],
+    ['22P03', 'invalid_binary_representation', 'schema'],
     ['22P04', 'bad_copy_file_format', 'schema'],
     ['22P05', 'untranslatable_character', 'data'],
     ['23502', 'not_null_violation', 'data'],

@@ -8,6 +8,8 @@ export interface LineOutput {
   write(text: string): unknown
 }
 
+/** Of a terminal that does not tell its own, or tells 0. */
+const UNKNOWN_WIDTH = 80
 /** Back to the first column, and clear to the end of the line (ECMA-48 EL). */
 const CLEAR = '\r\u001b[K'
 
@@ -41,7 +43,7 @@ export class StatusLine {
       return
     }
     // A line that wraps could not be cleared.
-    this.#shown = line.slice(0, (this.#output.columns ?? 80) - 1)
+    this.#shown = line.slice(0, (this.#output.columns || UNKNOWN_WIDTH) - 1)
     this.#output.write(`${CLEAR}${this.#shown}`)
   }
 

@@ -73,18 +73,19 @@ function escapedForLibpq(value: string): string {
   return /^[\w./:-]+$/.test(value) ? value : `'${value.replace(/[\\']/g, '\\$&')}'`
 }
 
+/** `--askpass` keeps the password out of the command. */
 function redisCliFor(redisUrl: string): string {
   const isSocket = redisUrl.startsWith('/')
+  const [path = '', query = ''] = redisUrl.split('?')
   const { protocol, hostname, port, username, password, pathname, searchParams } = new URL(
-    isSocket ? `redis://${redisUrl.slice(redisUrl.indexOf('?') + 1 || redisUrl.length)}` : redisUrl,
+    isSocket ? `redis://socket?${query}` : redisUrl,
   )
-  const database = searchParams.get('db') ?? pathname.slice(1)
-  const user = searchParams.get('username') ?? decodeURIComponent(username)
-  const words = isSocket
-    ? ['-s', redisUrl.split('?')[0] ?? '']
-    : ['-h', hostname.replace(/^\[|\]$/g, '') || 'localhost', '-p', port || '6379']
+  const host = hostname.replace(/^\[|\]$/g, '') || 'localhost'
+  const words = isSocket ? ['-s', path] : ['-h', host, '-p', port || '6379']
   if (protocol === 'rediss:') words.push('--tls')
+  const database = searchParams.get('db') ?? pathname.slice(1)
   if (database !== '' && database !== '0') words.push('-n', database)
+  const user = searchParams.get('username') ?? decodeURIComponent(username)
   if (user !== '') words.push('--user', user)
   if (password !== '' || searchParams.has('password')) words.push('--askpass')
   return `redis-cli ${words.map(quoted).join(' ')}`

@@ -30,13 +30,14 @@ export interface SendOptions extends MappingOptions, Pick<InputSourceOptions, 'p
   readonly idempotencyKey?: string | undefined
   /** Stops reading; what was taken over is still sent. */
   readonly signal: AbortSignal
+  /** How long after `signal` Redis may take to acknowledge what is on its way. Default 5,000. */
+  readonly closeTimeoutMs?: number
   /** Where progress and troubles are told. */
   readonly output: ProgressOutput
   readonly now?: () => Date
 }
 
 const BATCH_BYTES = 1024 * 1024
-/** What is still to be acknowledged after an interruption gets this long. */
 const CLOSE_TIMEOUT_MS = 5_000
 /** The same trouble is told once in this time: reconnecting fails every few seconds. */
 const TELL_AGAIN_MS = 60_000
@@ -56,7 +57,7 @@ export async function send(options: SendOptions): Promise<SendSummary> {
   const refusedByRedis = new AbortController()
   const stop = AbortSignal.any([options.signal, refusedByRedis.signal])
   const producer = openProducer(options, { progress, refusedByRedis })
-  const close = (): Promise<void> => producer.close({ timeoutMs: CLOSE_TIMEOUT_MS })
+  const close = (): Promise<void> => producer.close({ timeoutMs: options.closeTimeoutMs ?? CLOSE_TIMEOUT_MS })
   // Closing turns away whoever waits for room, so that an absent Redis does not hold up the stop.
   stop.addEventListener('abort', () => void close().catch(() => undefined), { once: true })
   const failures: unknown[] = []

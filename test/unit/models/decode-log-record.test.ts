@@ -128,6 +128,7 @@ describe("a log record's severity", () => {
     [{ severityNumber: 0, severityText: 'error' }, 17, 'error'],
     [{ severityNumber: 12, level: 'error' }, 12, 'error'],
     [{ severityText: 'loud', level: 'error' }, 17, 'loud'],
+    [{ severityText: 'warn', level: 'error' }, 13, 'warn'],
   ])('of %o is %i %s', (fields, severityNumber, severityText) => {
     expect(log(fields)).toMatchObject({ severityNumber, severityText })
   })

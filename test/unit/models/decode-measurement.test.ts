@@ -78,13 +78,13 @@ describe('the value of a number point', () => {
 
 describe('a histogram', () => {
   test('keeps its counts, statistics and bounds', () => {
-    const fields = { count: '3', sum: 4.5, min: '-Infinity', max: 2, bucketCounts: ['1', 1, 1n] }
+    const fields = { count: '3', sum: 4.5, min: '-Infinity', max: -0, bucketCounts: ['1', 1, 1n] }
     expect(point({ ...HISTOGRAM, ...fields }).measurement).toStrictEqual({
       kind: 'histogram',
       count: 3n,
       sum: 4.5,
       min: '-Infinity',
-      max: 2,
+      max: 0,
       explicitBounds: [1, 2],
       bucketCounts: [1n, 1n, 1n],
     })

@@ -75,8 +75,4 @@ describe.each(TELEMETRY_SIGNALS)('decoding %s', (signal) => {
       )
     },
   )
-
-  test.each(['{}', '[]', '""', '0', 'null', 'true'])('never throws at %s', (text) => {
-    expect(() => decode(signal, JSON.parse(text))).not.toThrow()
-  })
 })

@@ -120,6 +120,7 @@ describe('the gen_ai columns', () => {
     ['9223372036854775807', 9223372036854775807n],
     ['9223372036854775808', undefined],
     [-1, undefined],
+    ['-1', undefined],
     [1.5, undefined],
     ['1.5', undefined],
     [true, undefined],
