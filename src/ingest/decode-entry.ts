@@ -59,7 +59,10 @@ function decodeJson<T>(value: Buffer, decoder: RecordDecoder<T>, context: Decode
   if (parsed.rejection !== undefined) return refused(parsed.rejection, 'json', value)
   context.flat = false
   context.suspicious = mayHoldUnstorableText(text)
-  return decoder.decodeAll(Array.isArray(parsed.value) ? parsed.value : [parsed.value], context)
+  if (Array.isArray(parsed.value)) return decoder.decodeAll(parsed.value, context)
+  const { records, recordIndexes, letters } = decoder.decodeAll([parsed.value], context)
+  // A record that is alone is kept as it came.
+  return { records, recordIndexes, letters: letters.map((letter) => ({ ...letter, payload: value })) }
 }
 
 function decodeFlat<T>(

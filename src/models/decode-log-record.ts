@@ -59,8 +59,8 @@ export function decodeLogRecord(input: unknown, context: DecodeContext): Decoded
     severityText: readSeverityText(fields, context),
     body: decodeBody(isPresent(fields.body) ? fields.body : (fields.message ?? fields.body), context),
     eventName: readIndexedText(fields.eventName, 'eventName', context),
-    traceId: readTraceId(fields.traceId, 'traceId', context),
-    spanId: readSpanId(fields.spanId, 'spanId', context),
+    traceId: readTraceId(unlessZero(fields.traceId), 'traceId', context),
+    spanId: readSpanId(unlessZero(fields.spanId), 'spanId', context),
     flags: readUint32(fields.flags, 'flags', context),
     attributes: collectAttributes(fields, LOG_RECORD_FIELDS, context),
     droppedAttributesCount: readUint32(fields.droppedAttributesCount, 'droppedAttributesCount', context),
@@ -97,4 +97,9 @@ function readSeverityText(fields: Fields, context: DecodeContext): string | unde
 function decodeBody(body: unknown, context: DecodeContext): AttributeValue | undefined {
   if (body === undefined || body === null) return undefined
   return isAnyValue(body) ? decodeAnyValue(body, 0, context) : normalizeValue(body, 0, context)
+}
+
+/** An id of zeros only says that the log record belongs to no trace (OTLP, logs.proto). */
+function unlessZero(id: unknown): unknown {
+  return typeof id === 'string' && /^0{16}(0{16})?$/.test(id) ? undefined : id
 }

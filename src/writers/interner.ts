@@ -109,9 +109,10 @@ export class Interner {
   ): Promise<readonly ContentRow[]> {
     const existing = await existingSeries(client, series)
     const fresh = series.filter(({ id }) => !existing.has(id))
-    if (fresh.length === 0) return []
+    if (fresh.length === 0) return series
     const counts = await countSeries(client, fresh)
-    return fresh.filter(({ id, seriesOf }) => {
+    return series.filter(({ id, seriesOf }) => {
+      if (existing.has(id)) return true
       if (seriesOf === undefined) return false
       const { metricId, metricName, service } = seriesOf
       const ofMetric = counts.metrics.get(String(metricId)) ?? 0

@@ -1,21 +1,18 @@
 import { stringifyJson } from '../models/json.ts'
 import type { LogRecord } from '../models/log-record.ts'
-import { encodeOrigin, ORIGIN_COLUMNS, type TelemetryTable } from './telemetry-table.ts'
-
-interface LogRecordRefs {
-  readonly resourceId: bigint
-  readonly scopeId: bigint
-}
+import {
+  encodeOrigin,
+  ORIGIN_COLUMNS,
+  referToSource,
+  type SourceRefs,
+  type TelemetryTable,
+} from './telemetry-table.ts'
 
 /** Log records. A body that is not a string is stored as its JSON text. */
-export const LOG_RECORD_TABLE: TelemetryTable<LogRecord, LogRecordRefs> = {
+export const LOG_RECORD_TABLE: TelemetryTable<LogRecord, SourceRefs> = {
   signal: 'logs',
   time: (record) => record.timeUnixNano,
-  refer(record, content) {
-    const resource = content.resource(record.resource, record.service)
-    const scope = content.scope(record.scope)
-    return { refs: { resourceId: resource.id, scopeId: scope.id }, rows: [resource, scope] }
-  },
+  refer: referToSource,
   targets: [
     {
       table: 'log_records',

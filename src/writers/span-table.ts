@@ -4,24 +4,21 @@ import { splitContent } from '../models/gen-ai-content.ts'
 import { stringifyJson } from '../models/json.ts'
 import type { Span, SpanEvent, SpanLink } from '../models/span.ts'
 import type { CopyEncoder } from './copy-encoder.ts'
-import { encodeOrigin, ORIGIN_COLUMNS, type TelemetryTable } from './telemetry-table.ts'
-
-interface SpanRefs {
-  readonly resourceId: bigint
-  readonly scopeId: bigint
-}
+import {
+  encodeOrigin,
+  ORIGIN_COLUMNS,
+  referToSource,
+  type SourceRefs,
+  type TelemetryTable,
+} from './telemetry-table.ts'
 
 const NANOS_PER_SECOND = 1e9
 
 /** Spans, with prompt and completion bodies in a table beside. */
-export const SPAN_TABLE: TelemetryTable<Span, SpanRefs> = {
+export const SPAN_TABLE: TelemetryTable<Span, SourceRefs> = {
   signal: 'traces',
   time: (span) => span.startTimeUnixNano,
-  refer(span, content) {
-    const resource = content.resource(span.resource, span.service)
-    const scope = content.scope(span.scope)
-    return { refs: { resourceId: resource.id, scopeId: scope.id }, rows: [resource, scope] }
-  },
+  refer: referToSource,
   targets: [
     {
       table: 'spans',

@@ -1,3 +1,4 @@
+import type { InstrumentationScope, Resource } from '../models/resource.ts'
 import type { EntryId } from '../models/stream-entry.ts'
 import type { TelemetrySignal } from '../models/telemetry-signal.ts'
 import type { PartitionedTable } from '../retention/partitions.ts'
@@ -42,3 +43,19 @@ export function encodeOrigin(encoder: CopyEncoder, { id, recordIndex }: RowOrigi
 }
 
 export const ORIGIN_COLUMNS = ['entry_ms', 'entry_seq', 'record_index'] as const
+
+/** Where a span or log record came from, as ids of interned content. */
+export interface SourceRefs {
+  readonly resourceId: bigint
+  readonly scopeId: bigint
+}
+
+/** `refer` of the tables whose rows bear the ids of their resource and scope. */
+export function referToSource(
+  record: { readonly resource: Resource; readonly scope: InstrumentationScope; readonly service: string },
+  content: InternedContent,
+): { readonly refs: SourceRefs; readonly rows: readonly ContentRow[] } {
+  const resource = content.resource(record.resource, record.service)
+  const scope = content.scope(record.scope)
+  return { refs: { resourceId: resource.id, scopeId: scope.id }, rows: [resource, scope] }
+}

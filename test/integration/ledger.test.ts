@@ -159,6 +159,13 @@ describe('an id with another crc belongs to another history', () => {
   })
 })
 
+test('what went to a later fork is recognised by a read that begins in the middle of it', async () => {
+  await commitAlone(points(11))
+  expect(await commitAlone(range(10, 13, { crc: 2 }))).toEqual([10, 11, 12, 13])
+  expect(await commitAlone(range(12, 15, { crc: 2 }))).toEqual([14, 15])
+  expect(await commitAlone(points(13, 10, { crc: 2 }))).toEqual([])
+})
+
 test('ids up to 2^64-1 are told apart to the last digit', async () => {
   const max = 2n ** 64n - 1n
   const ids = [

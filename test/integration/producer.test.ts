@@ -397,3 +397,16 @@ test('closing without Redis ends in time and says how many records are not confi
   await expect(producer.add('logs', {})).rejects.toMatchObject({ code: 'ERR_PRODUCER_CLOSED' })
   expect(producer.stats()).toMatchObject({ sentRecords: 1, failedRecords: 7, inFlightBytes: 0 })
 })
+
+test('closing ends in time even when a connection of the caller hangs for ever', async () => {
+  const client = new Redis(redis.url)
+  const producer = produce({ redis: client })
+  await producer.add('logs', { n: 1 })
+  await producer.flush()
+  redis.signal('SIGSTOP')
+  await producer.add('logs', { n: 2 })
+  const closing = producer.close({ timeoutMs: 200 })
+  await expect(closing).rejects.toMatchObject({ code: 'ERR_SERVER_UNREACHABLE' })
+  expect(producer.stats()).toMatchObject({ sentRecords: 1, failedRecords: 1 })
+  client.disconnect()
+})

@@ -60,7 +60,7 @@ describe('the commands to paste', () => {
     ])
     const redisCli =
       'redis-cli -h cache.example -p 6390 --tls -n 3 --user worker --askpass XADD telemetry:logs *'
-    expect(words(text, 'redis-cli').slice(0, 13).join(' ')).toBe(redisCli)
+    expect(words(text, 'redis-cli').slice(0, 14).join(' ')).toBe(redisCli)
     expect(text).not.toMatch(/secret|se@cret|se%40cret/)
   })
 
