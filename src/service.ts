@@ -140,7 +140,7 @@ async function startIngest(options: ServiceOptions, needs: IngestNeeds): Promise
   const keeper = new PartitionKeeper({ partitions, ahead: settings.partitionsAhead, logger })
   releasers.defer('partition keeper', () => keeper.stop())
   const { seriesMaxPerMetric: maxPerMetric, seriesMaxPerService: maxPerService } = settings
-  const interner = new Interner({ pool, limits: { maxPerMetric, maxPerService } })
+  const interner = new Interner({ maxPerMetric, maxPerService })
   const consumer = settings.consumerName ?? (await leaseName(options, needs))
 
   const startWorker = <T extends object>(

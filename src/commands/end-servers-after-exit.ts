@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { identifyProcess, waitUntilGone } from '../embedded/process-identity.ts'
+import { identifyProcess, waitUntilGone } from '../process-identity.ts'
 import { joinServers } from '../embedded/servers.ts'
 
 const NAME = 'end-unused-servers'

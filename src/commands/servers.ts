@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 import type { LoadedSettings } from '../config.ts'
-import { isRunning } from '../embedded/process-identity.ts'
+import { isRunning } from '../process-identity.ts'
 import { type JoinedServers, joinServers } from '../embedded/servers.ts'
 import { readServersFile } from '../embedded/servers-file.ts'
 import { ObservatoryError } from '../errors.ts'

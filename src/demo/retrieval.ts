@@ -20,7 +20,20 @@ export function draftRetrieval(
     },
   })
   trace.pass(random.skewed(1))
-  const embeddings = trace.open({
+  draftEmbeddings(trace, random, question)
+  draftSearch(trace, random)
+  const found = random.integer(0, 5)
+  const body = `${found} documents of ${dataSource} match`
+  trace.log(span, {
+    severity: found === 0 ? 'WARN' : 'INFO',
+    body,
+    attributes: { 'retrieval.documents': found },
+  })
+  trace.close(span)
+}
+
+function draftEmbeddings(trace: TraceDraft, random: Random, question: string): void {
+  const span = trace.open({
     service: 'retriever',
     name: `embeddings ${EMBEDDING_MODEL}`,
     kind: 'client',
@@ -35,8 +48,11 @@ export function draftRetrieval(
     },
   })
   trace.pass(random.skewed(90, 0.4))
-  trace.close(embeddings)
-  const search = trace.open({
+  trace.close(span)
+}
+
+function draftSearch(trace: TraceDraft, random: Random): void {
+  const span = trace.open({
     service: 'retriever',
     name: 'SELECT documents',
     kind: 'client',
@@ -48,13 +64,5 @@ export function draftRetrieval(
     },
   })
   trace.pass(random.skewed(14, 0.6))
-  trace.close(search)
-  const found = random.integer(0, 5)
-  const body = `${found} documents of ${dataSource} match`
-  trace.log(span, {
-    severity: found === 0 ? 'WARN' : 'INFO',
-    body,
-    attributes: { 'retrieval.documents': found },
-  })
   trace.close(span)
 }

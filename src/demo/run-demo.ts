@@ -6,7 +6,7 @@ import { createWorkload, type DemoTelemetry } from './workload.ts'
 export interface DemoOptions {
   /** Ends the demo. */
   readonly signal: AbortSignal
-  /** Traces per second, on average; each has about 7 spans and 4 log records. Default 5. */
+  /** Traces per second, on average; each has about 7 spans and 3 log records. Default 5. */
   readonly tracesPerSecond?: number
   /** Default: another one each time, so that two demos do not share trace ids. */
   readonly seed?: number

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { open, rename, stat } from 'node:fs/promises'
-import { identifyProcess, type ProcessIdentity } from './process-identity.ts'
+import { identifyProcess, type ProcessIdentity } from '../process-identity.ts'
 
 /** A log file longer than this is put aside as `<name>.1` at the next start, in place of the one before. */
 const LOG_MAX_BYTES = 1024 * 1024

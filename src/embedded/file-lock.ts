@@ -1,7 +1,7 @@
 import { lstat, readlink, symlink, unlink } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf, ObservatoryError } from '../errors.ts'
-import { isRunning, ownIdentity, type ProcessIdentity } from './process-identity.ts'
+import { isRunning, ownIdentity, type ProcessIdentity } from '../process-identity.ts'
 
 const POLL_MS = 25
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { codeOf, messageOf, ObservatoryError, sqlStateOf } from '../errors.ts'
+import { isRunning } from '../process-identity.ts'
 import { postgresFiles } from './postgres-cluster.ts'
 import { EMBEDDED_POSTGRES_USER, readPassword } from './postgres-password.ts'
-import { isRunning } from './process-identity.ts'
 import type { RunningServer } from './servers-file.ts'
 
 /** A start after a crash replays up to max_wal_size of WAL before the server lets anybody in. */

@@ -2,6 +2,13 @@ import { readFile, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf, ObservatoryError } from '../errors.ts'
+import {
+  commandLineOf,
+  identifyProcess,
+  isRunning,
+  waitUntilGone,
+  workingFolderOf,
+} from '../process-identity.ts'
 import { type DetachedProcess, spawnDetached } from './detached-process.ts'
 import { findFreePort } from './free-port.ts'
 import { findPostgresAccount, type PostgresAccount } from './postgres-account.ts'
@@ -9,13 +16,6 @@ import { untilPostgresAnswers } from './postgres-answer.ts'
 import { findPostgresBinaries } from './postgres-binaries.ts'
 import { type PostgresClusterOptions, postgresFiles, prepareCluster } from './postgres-cluster.ts'
 import { EMBEDDED_POSTGRES_USER, readPassword } from './postgres-password.ts'
-import {
-  commandLineOf,
-  identifyProcess,
-  isRunning,
-  waitUntilGone,
-  workingFolderOf,
-} from './process-identity.ts'
 import type { RunningServer } from './servers-file.ts'
 
 export interface StartPostgresOptions {

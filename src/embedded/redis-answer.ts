@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { ObservatoryError } from '../errors.ts'
-import { identifyProcess } from './process-identity.ts'
+import { identifyProcess } from '../process-identity.ts'
 import type { RunningServer } from './servers-file.ts'
 
 /** Long, as a start reads the whole append-only file back. */

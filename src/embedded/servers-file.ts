@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { open, readFile, rename, stat } from 'node:fs/promises'
-import type { ProcessIdentity } from './process-identity.ts'
+import type { ProcessIdentity } from '../process-identity.ts'
 
 /** A server that runs, and the port of 127.0.0.1 it answers on. */
 export interface RunningServer extends ProcessIdentity {

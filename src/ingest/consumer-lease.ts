@@ -2,6 +2,7 @@ import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Redis } from 'ioredis'
 import { sleep } from '../lifecycle.ts'
+import { isRunning, ownIdentity } from '../process-identity.ts'
 
 /** A lease that is not renewed for this long is free. */
 const LEASE_MS = 15_000
@@ -51,7 +52,7 @@ export class ConsumerLease {
     redis: Redis,
     options: { readonly prefix: string; readonly group: string; readonly onError: OnError },
   ): Promise<ConsumerLease> {
-    const identity = processIdentity(process.pid)
+    const identity = ownHolder()
     for (let slot = 0; ; slot += 1) {
       const name = `${hostname()}-${slot}`
       const key = `${options.prefix}:consumer:${options.group}:${name}`
@@ -93,42 +94,27 @@ async function takeOverFromTheDead(redis: Redis, key: string, identity: string):
   return (await redis.eval(TAKE_OVER, 1, key, holder, identity, LEASE_MS)) === 1
 }
 
-/** Whether the holder was a process of this machine and pid namespace, and is no more. A pid used again has another start. */
+/** Whether the holder was a process of this machine and pid namespace, and is no more. */
 function diedHere(holder: string): boolean {
-  const pid = Number(holder.split(' ')[1])
-  return holder.split(' ')[0] === namespace() && Number.isInteger(pid) && holder !== processIdentity(pid)
+  const [namespace, pid, start = ''] = holder.split(' ')
+  return namespace === ownNamespace() && !isRunning({ pid: Number(pid), start })
 }
 
-/** `namespace pid start`: the same for as long as the process lives, and for no other process ever. */
-function processIdentity(pid: number): string {
-  return `${namespace()} ${pid} ${startOf(pid)}`
+/** `namespace pid start`: the same for as long as this process lives, and for no other process ever. */
+function ownHolder(): string {
+  const { pid, start } = ownIdentity()
+  return `${ownNamespace()} ${pid} ${start}`
 }
 
-/** The boot and the pid namespace: a pid means nothing outside them. Without /proc, never equal to another's. */
-function namespace(): string {
+/**
+ * A pid means nothing outside its namespace, and the first namespace has the same name on every machine: the boot tells them apart.
+ * Where neither can be told (no /proc), the host name stands for them.
+ */
+function ownNamespace(): string {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
     return `${boot}/${readlinkSync('/proc/self/ns/pid')}`
   } catch {
-    return `${hostname()}/unknown`
-  }
-}
-
-/** Ticks since boot at which the process started (field 22 of /proc/pid/stat), or `gone`. */
-function startOf(pid: number): string {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? 'gone'
-  } catch {
-    return isRunning(pid) ? 'running' : 'gone'
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
+    return hostname()
   }
 }

@@ -20,6 +20,7 @@ const LOCK_TIMEOUT = '5s'
 export class Partitions {
   readonly #pool: pg.Pool
   readonly #interval: PartitionInterval
+  readonly #connections = new WeakSet<pg.ClientBase>()
   readonly #known = new Map<PartitionedTable, Set<number>>(
     PARTITIONED_TABLES.map((table) => [table, new Set()]),
   )
@@ -27,7 +28,6 @@ export class Partitions {
   constructor({ pool, interval }: { readonly pool: pg.Pool; readonly interval: PartitionInterval }) {
     this.#pool = pool
     this.#interval = interval
-    pool.on('connect', () => this.forget())
   }
 
   /** The start, in unix milliseconds, of the partition that a record of this time (unix nanoseconds) belongs to. */
@@ -41,6 +41,8 @@ export class Partitions {
     tables: readonly PartitionedTable[],
     starts: Iterable<number>,
   ): Promise<void> {
+    if (!this.#connections.has(client)) this.forget()
+    this.#connections.add(client)
     const wanted = [...starts]
     for (const table of tables) {
       const known = this.#known.get(table)

@@ -65,11 +65,11 @@ const MAX_KNOWN = 500_000
  */
 export class Interner {
   readonly #limits: SeriesLimits
+  readonly #connections = new WeakSet<pg.ClientBase>()
   #known = new Set<bigint>()
 
-  constructor({ pool, limits }: { readonly pool: pg.Pool; readonly limits: SeriesLimits }) {
+  constructor(limits: SeriesLimits) {
     this.#limits = limits
-    pool.on('connect', () => this.forget())
   }
 
   forget(): void {
@@ -83,6 +83,8 @@ export class Interner {
    * @returns the ids that were refused: the record that refers to one must not be written.
    */
   async ensure(client: pg.ClientBase, rows: Iterable<ContentRow>): Promise<ReadonlyMap<bigint, Rejection>> {
+    if (!this.#connections.has(client)) this.forget()
+    this.#connections.add(client)
     const known = this.#known
     const refused = new Map<bigint, Rejection>()
     const offered = [...rows].filter(({ id }) => !known.has(id))

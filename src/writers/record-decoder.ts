@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { messageOf } from '../errors.ts'
 import type { DeadLetter } from '../models/dead-letter.ts'
 import { createDecodeContext, type DecodeContext } from '../models/decode-context.ts'
 import { RECORD_DECODERS } from '../models/decode-record.ts'
@@ -54,12 +55,12 @@ export class RecordDecoder<T> {
   }
 
   /** Decodes each input by itself: one refused record refuses itself alone. */
-  decodeAll(inputs: readonly unknown[], context: DecodeContext): DecodedRecords<T> {
+  decodeAll(inputs: readonly unknown[], context: DecodeContext, decode = this.#decode): DecodedRecords<T> {
     const records: T[] = []
     const recordIndexes: number[] = []
     const letters: DeadLetter[] = []
     inputs.forEach((input, recordIndex) => {
-      const { record, rejection } = this.#decode(input, context)
+      const { record, rejection } = decode(input, context)
       if (rejection === undefined) {
         records.push(record)
         recordIndexes.push(recordIndex)
@@ -85,8 +86,17 @@ export class RecordDecoder<T> {
       id: { ms: BigInt(readAt), seq: randomBytes(8).readBigUInt64BE() },
       crc: 0,
       bytes: context.entryBytes,
-      ...this.decodeAll(inputs, context),
+      ...this.decodeAll(inputs, context, (input, each) => this.#decodeForeign(input, each)),
     }
     return { contiguous: false, readAt, entries: [entry] }
+  }
+
+  /** An application's object may throw when it is read (a getter, a revoked proxy): then it alone is refused. */
+  #decodeForeign(input: unknown, context: DecodeContext): Decoded<T> {
+    try {
+      return this.#decode(input, context)
+    } catch (error) {
+      return { rejection: { reason: 'wrong_type', detail: `the record cannot be read: ${messageOf(error)}` } }
+    }
   }
 }

@@ -96,8 +96,7 @@ export class TelemetryWriter<T extends object> extends Writable {
       stream: options.stream ?? `writer:${table.signal}:${randomUUID()}`,
       content,
       partitions,
-      interner:
-        options.interner ?? new Interner({ pool, limits: options.seriesLimits ?? DEFAULTS.seriesLimits }),
+      interner: options.interner ?? new Interner(options.seriesLimits ?? DEFAULTS.seriesLimits),
       deadLetterPayload: options.deadLetterPayload ?? 'keep',
 
       onRetry: (retry) => {

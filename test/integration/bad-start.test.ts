@@ -97,7 +97,7 @@ describe('an HTTP port that another program has', () => {
     await new Promise<void>((resolve) => taken?.listen(0, '127.0.0.1', resolve))
   })
 
-  const port = () => String((taken?.address() as { port: number }).port)
+  const port = () => String((taken!.address() as { port: number }).port)
 
   test('is told in one line, and nothing was migrated', async () => {
     await emptyDatabase()

@@ -9,14 +9,9 @@ import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startPostgres, stopPostgres } from '../../src/embedded/postgres.ts'
 import { findOtherAccount } from '../../src/embedded/postgres-account.ts'
-import {
-  commandLineOf,
-  identifyProcess,
-  isRunning,
-  workingFolderOf,
-} from '../../src/embedded/process-identity.ts'
 import { type JoinedServers, type JoinServersOptions, joinServers } from '../../src/embedded/servers.ts'
 import { readServersFile, type ServersFile } from '../../src/embedded/servers-file.ts'
+import { commandLineOf, identifyProcess, isRunning, workingFolderOf } from '../../src/process-identity.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { withPostgres } from '../helpers/postgres.ts'
 

@@ -25,11 +25,11 @@ class OwnRedis {
     return this.#port
   }
 
-  async start(): Promise<void> {
+  async start(...more: string[]): Promise<void> {
     this.#dir ||= await mkdtemp(join(tmpdir(), 'producer-test-'))
     this.#port ||= await freePort()
     const settings = ['--bind', '127.0.0.1', '--appendonly', 'yes', '--appendfsync', 'always', '--save', '']
-    const args = ['--port', String(this.#port), '--dir', this.#dir, ...settings]
+    const args = ['--port', String(this.#port), '--dir', this.#dir, ...settings, ...more]
     this.#process = spawn('redis-server', args, { stdio: 'ignore' })
     await this.ask((client) => client.ping())
   }
@@ -226,6 +226,22 @@ test('an add that Redis refused does not block its key', async () => {
     await client.del('telemetry:logs')
     expect((await addOnce(client, entry)).repeated).toBe(false)
     expect(await client.xlen('telemetry:logs')).toBe(1)
+  })
+})
+
+test('in a Redis Cluster the keys of an add share a slot', async () => {
+  await redis.kill()
+  await redis.start('--cluster-enabled', 'yes')
+  await redis.ask(async (client) => {
+    await client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+    await eventually(async () => expect(await client.call('CLUSTER', 'INFO')).toContain('cluster_state:ok'))
+    for (const stream of ['telemetry:logs', 'telemetry:logs:{3}']) {
+      const first = await addOnce(client, { stream, fields: { json: '[{}]' } })
+      expect(await addOnce(client, { stream, fields: { json: '[{}]' } })).toEqual({
+        id: first.id,
+        repeated: true,
+      })
+    }
   })
 })
 

@@ -37,7 +37,7 @@ beforeEach(async () => {
     onError: () => undefined,
   })
   const limits = { maxPerMetric: 1000, maxPerService: 1000 }
-  shared = { partitions: new Partitions({ pool, interval: 'day' }), interner: new Interner({ pool, limits }) }
+  shared = { partitions: new Partitions({ pool, interval: 'day' }), interner: new Interner(limits) }
   retries = []
 })
 afterEach(async () => {

@@ -180,6 +180,15 @@ test('the same file sent again under the same key adds nothing twice', async () 
   expect(await stored()).toHaveLength(500)
 })
 
+test('a file that has grown since it was sent under its key loses nothing', async () => {
+  const options = { map: MAP, set: SET, shiftToNow: true, idempotencyKey: 'growing' }
+  await sendTest({ ...options, path: await file('growing.csv', callsCsv(150)) })
+  await sendTest({ ...options, path: await file('growing.csv', callsCsv(250)) })
+  const numbers = (await stored()).map(({ attributes }) => attributes['gen_ai.usage.input_tokens'])
+  expect(new Set(numbers).size).toBe(250)
+  expect(numbers).toHaveLength(300)
+})
+
 test('an interrupted run that is run again under its key ends with each record once', async () => {
   const path = await file('again.csv', callsCsv(1000))
   const options = { path, map: MAP, set: SET, shiftToNow: true, idempotencyKey: 'import-9' }

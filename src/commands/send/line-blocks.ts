@@ -22,10 +22,10 @@ export async function* readLineBlocks(
   let rest: Buffer = EMPTY
   let bytesRead = 0
   let isSkipping = false
+  let isAtStart = true
   for await (const chunk of chunks) {
-    const isFirst = bytesRead === 0
     bytesRead += chunk.length
-    let data = isFirst ? withoutByteOrderMark(chunk) : chunk
+    let data = chunk
     if (isSkipping) {
       const lineFeed = data.indexOf(LINE_FEED)
       if (lineFeed === -1) continue
@@ -34,14 +34,20 @@ export async function* readLineBlocks(
     }
     if (rest.length > 0) data = Buffer.concat([rest, data])
     const end = data.lastIndexOf(LINE_FEED) + 1
-    if (end > 0) yield { bytes: data.subarray(0, end), isTooLong: false, bytesRead }
+    if (end > 0) {
+      const lines = data.subarray(0, end)
+      yield { bytes: isAtStart ? withoutByteOrderMark(lines) : lines, isTooLong: false, bytesRead }
+      isAtStart = false
+    }
     rest = data.subarray(end)
     if (rest.length > maxLineBytes) {
       yield { bytes: EMPTY, isTooLong: true, bytesRead }
       rest = EMPTY
       isSkipping = true
+      isAtStart = false
     }
   }
+  if (isAtStart) rest = withoutByteOrderMark(rest)
   if (rest.length > 0) yield { bytes: rest, isTooLong: false, bytesRead }
 }
 

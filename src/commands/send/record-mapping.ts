@@ -24,11 +24,10 @@ export interface MappingOptions {
 
 /** @throws ObservatoryError ERR_USAGE for a pair without `=`. */
 export function createMapping({ telemetrySignal, map, set, onlyMapped }: MappingOptions): RecordMapping {
-  const paths = new Map(
-    parsePairs('--map', map).map(([column, path]) => [column, parseFieldPath(telemetrySignal, path)]),
-  )
+  const pathAt = (text: string): FieldPath => parseFieldPath(telemetrySignal, text)
+  const paths = new Map(parsePairs('--map', map).map(([column, path]) => [column, pathAt(path)]))
   const constants = parsePairs('--set', set).map(([name, text]) => {
-    const path = parseFieldPath(telemetrySignal, name)
+    const path = pathAt(name)
     return { path, value: valueAt(path, text) }
   })
   const setConstants = (record: Fields): Fields => {
@@ -38,36 +37,47 @@ export function createMapping({ telemetrySignal, map, set, onlyMapped }: Mapping
   return {
     forColumns(columns) {
       for (const column of paths.keys()) requireColumn(column, columns)
-      const pathOf = (column: string): FieldPath | undefined =>
-        paths.get(column) ?? (onlyMapped ? undefined : parseFieldPath(telemetrySignal, column))
-      const targets = columns.flatMap((column, index) => {
-        const path = pathOf(column)
-        return path === undefined ? [] : [{ path, index }]
-      })
-      // Whole fields before keys within them, so that a column `attributes` does not replace what others put there.
-      targets.sort((a, b) => Number(a.path.key !== undefined) - Number(b.path.key !== undefined))
-      return (cells) => {
-        const record: Fields = {}
-        for (const { path, index } of targets) {
-          const cell = cells[index] ?? ''
-          if (cell !== '') setField(record, path, valueAt(path, cell))
-        }
-        return setConstants(record)
-      }
+      const pathOf = (column: string) => paths.get(column) ?? (onlyMapped ? undefined : pathAt(column))
+      const toRecord = rowReader(columns.map(pathOf))
+      return (cells) => setConstants(toRecord(cells))
     },
-    forObject(object) {
-      if (paths.size === 0 && !onlyMapped) return setConstants({ ...object })
-      const record: Fields = {}
-      const mapped: [FieldPath, unknown][] = []
-      for (const [name, value] of Object.entries(object)) {
-        const path = paths.get(name)
-        if (path !== undefined) mapped.push([path, value])
-        else if (!onlyMapped) setField(record, { field: name, key: undefined }, value)
-      }
-      for (const [path, value] of mapped) setField(record, path, value)
-      return setConstants(record)
-    },
+    forObject: (object) => setConstants(mapMembers(object, paths, onlyMapped === true)),
   }
+}
+
+/** Puts each cell at the path of its column; a column without one is left out. */
+function rowReader(paths: readonly (FieldPath | undefined)[]): (cells: readonly string[]) => Fields {
+  const targets = paths.flatMap((path, index) => (path === undefined ? [] : [{ path, index }]))
+  // Whole fields before keys within them, so that a column `attributes` does not replace what others put there.
+  targets.sort((a, b) => Number(a.path.key !== undefined) - Number(b.path.key !== undefined))
+  return (cells) => {
+    const record: Fields = {}
+    for (const { path, index } of targets) {
+      const cell = cells[index] ?? ''
+      if (cell !== '') setField(record, path, valueAt(path, cell))
+    }
+    return record
+  }
+}
+
+function mapMembers(
+  object: Readonly<Fields>,
+  paths: ReadonlyMap<string, FieldPath>,
+  onlyMapped: boolean,
+): Fields {
+  if (paths.size === 0 && !onlyMapped) return { ...object }
+  const record: Fields = {}
+  const members = Object.entries(object)
+  if (!onlyMapped) {
+    for (const [name, value] of members) {
+      if (!paths.has(name)) setField(record, { field: name, key: undefined }, value)
+    }
+  }
+  for (const [name, value] of members) {
+    const path = paths.get(name)
+    if (path !== undefined) setField(record, path, value)
+  }
+  return record
 }
 
 function parsePairs(option: string, texts: readonly string[] = []): [string, string][] {

@@ -46,17 +46,17 @@ interface Sizes {
 /** A partition's lower bound orders it among its siblings, whatever it is called. */
 const SIZES = `
   with leaves as (
-    select root.relname::text as name, leaf.oid, leaf.oid <> root.oid as is_partition,
+    select root.relname::text as name, leaf.oid, inhrelid is not null as is_partition,
       pg_relation_size(leaf.oid) as heap_bytes, pg_total_relation_size(leaf.oid) as bytes,
       (regexp_match(pg_get_expr(leaf.relpartbound, leaf.oid), $$FROM \\('([^']+)'\\)$$))[1]::timestamptz as starts_at
     from pg_class root
     join pg_namespace schema on schema.oid = root.relnamespace and schema.nspname = current_schema()
     left join pg_inherits on inhparent = root.oid and root.relkind = 'p'
-    join pg_class leaf on leaf.oid = coalesce(inhrelid, root.oid) and leaf.relkind = 'r'
+    left join pg_class leaf on leaf.oid = case root.relkind when 'p' then inhrelid else root.oid end
     where root.relname = any ($1) and root.relkind in ('r', 'p')
   )
-  select name, count(*) filter (where is_partition)::int as partitions, sum(bytes)::float8 as bytes,
-    sum(heap_bytes)::float8 as heap_bytes,
+  select name, count(*) filter (where is_partition)::int as partitions, coalesce(sum(bytes), 0)::float8 as bytes,
+    coalesce(sum(heap_bytes), 0)::float8 as heap_bytes,
     (array_agg(oid::regclass::text order by starts_at desc) filter (where heap_bytes > 0))[1] as newest_relation
   from leaves group by name`
 

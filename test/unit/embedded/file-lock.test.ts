@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { withFileLock } from '../../../src/embedded/file-lock.ts'
-import { identifyProcess } from '../../../src/embedded/process-identity.ts'
+import { identifyProcess } from '../../../src/process-identity.ts'
 
 let folder: string
 let lock: string

@@ -8,7 +8,7 @@ import {
   isRunning,
   ownIdentity,
   waitUntilGone,
-} from '../../../src/embedded/process-identity.ts'
+} from '../../src/process-identity.ts'
 
 describe('the identity of a process', () => {
   test('stays the same while the process runs', () => {
@@ -34,13 +34,15 @@ describe('the identity of a process', () => {
     'ends with its death, though its parent has not noticed',
     async () => {
       // The shell starts a process that ends, then becomes a sleep that never waits for its child: a zombie.
-      const parent = spawn('sh', ['-c', 'sh -c "exit 0" & echo $!; exec sleep 60'], {
+      const parent = spawn('sh', ['-c', 'sleep 0.3 & echo $!; exec sleep 60'], {
         stdio: ['ignore', 'pipe', 'ignore'],
       })
       try {
         const [line] = await once(parent.stdout!, 'data')
         const zombie = Number(line)
-        await expect.poll(() => readFileSync(`/proc/${zombie}/stat`, 'utf8')).toContain(') Z ')
+        await expect
+          .poll(() => readFileSync(`/proc/${zombie}/stat`, 'utf8'), { timeout: 10_000 })
+          .toContain(') Z ')
         expect(identifyProcess(zombie)).toBeUndefined()
       } finally {
         parent.kill('SIGKILL')
