@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { identifyProcess, waitUntilGone } from '../process-identity.ts'
 import { joinServers } from '../embedded/servers.ts'
+import { identifyProcess, waitUntilGone } from '../process-identity.ts'
 
 const NAME = 'end-unused-servers'
 /** A process that has begun to exit is gone long before. */

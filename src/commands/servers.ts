@@ -1,10 +1,10 @@
 import { join, resolve } from 'node:path'
 import type { LoadedSettings } from '../config.ts'
-import { isRunning } from '../process-identity.ts'
 import { type JoinedServers, joinServers } from '../embedded/servers.ts'
 import { readServersFile } from '../embedded/servers-file.ts'
 import { ObservatoryError } from '../errors.ts'
 import type { Releasers } from '../lifecycle.ts'
+import { isRunning } from '../process-identity.ts'
 import type { Settings } from '../settings.ts'
 import { endServersAfterExit } from './end-servers-after-exit.ts'
 
