@@ -11,6 +11,9 @@ import type { StreamEntry } from './stream-entries.ts'
 /** A larger entry is refused as a whole: V8 has no string for the largest that Redis takes (512 MB), and a batch holds whole entries. */
 export const ENTRY_MAX_BYTES = 64 * 1024 * 1024
 
+/** An array of more is refused as a whole: each refused record costs a dead letter, and 64 MiB hold 30 million of them. */
+export const ENTRY_MAX_RECORDS = 100_000
+
 const NANOS_PER_MS = 1_000_000n
 
 /**
@@ -59,7 +62,11 @@ function decodeJson<T>(value: Buffer, decoder: RecordDecoder<T>, context: Decode
   if (parsed.rejection !== undefined) return refused(parsed.rejection, 'json', value)
   context.flat = false
   context.suspicious = mayHoldUnstorableText(text)
-  if (Array.isArray(parsed.value)) return decoder.decodeAll(parsed.value, context)
+  if (Array.isArray(parsed.value)) {
+    if (parsed.value.length <= ENTRY_MAX_RECORDS) return decoder.decodeAll(parsed.value, context)
+    const detail = `an entry must have at most ${ENTRY_MAX_RECORDS} records, not ${parsed.value.length}`
+    return refused({ reason: 'too_large', detail }, 'json', value)
+  }
   const { records, recordIndexes, letters } = decoder.decodeAll([parsed.value], context)
   // A record that is alone is kept as it came.
   return { records, recordIndexes, letters: letters.map((letter) => ({ ...letter, payload: value })) }

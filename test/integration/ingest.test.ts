@@ -111,6 +111,18 @@ describe('ingest', () => {
     )
   })
 
+  it('refuses an entry with more records than a batch may have letters, as a whole', async () => {
+    const array = `[${'0,'.repeat(100_000)}0]`
+    const id = (await test.redis.xadd(`${test.prefix}:logs`, '*', 'json', array)) ?? ''
+    const letters = await eventually(async () => {
+      const found = await lettersOf(id)
+      expect(found).not.toEqual([])
+      return found
+    }, ADDED)
+    expect(letters).toMatchObject([{ record_index: -1, reason: 'too_large', payload_form: 'json' }])
+    expect(String(letters[0]?.payload)).toBe(array)
+  })
+
   it('ingests an entry without records with nothing, and acknowledges it', async () => {
     const id = (await test.redis.xadd(`${test.prefix}:metrics`, '*', 'json', '[]')) ?? ''
     await eventually(async () => {

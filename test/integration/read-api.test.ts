@@ -104,6 +104,7 @@ describe('the read API', () => {
     ['/api/v1/spans?servce=api', 'servce is not a parameter'],
     ['/api/v1/spans?limit=0', 'limit'],
     ['/api/v1/spans?limit=10001', 'format=ndjson'],
+    ['/api/v1/spans?limit=1e300&format=ndjson', 'limit'],
     ['/api/v1/spans?traceId=xyz', 'traceId'],
     ['/api/v1/spans?from=yesterday', 'RFC 3339'],
     ['/api/v1/logs?level=loud', 'trace, debug, info'],

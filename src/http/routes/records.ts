@@ -36,7 +36,7 @@ const COMMON = {
   from: { type: 'string', maxLength: 64 },
   to: { type: 'string', maxLength: 64 },
   service: { type: 'string', maxLength: 1024 },
-  limit: { type: 'integer', minimum: 1 },
+  limit: { type: 'integer', minimum: 1, maximum: 1_000_000_000 },
   format: { type: 'string', enum: ['json', 'ndjson'] },
 }
 const NAME = { type: 'string', maxLength: 1024 }
