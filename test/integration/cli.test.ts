@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +9,7 @@ import { findIdleTransactions } from '../../src/commands/doctor/postgres-finding
 import type { StatusReport } from '../../src/commands/status/format-status.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { withPostgres } from '../helpers/postgres.ts'
-import { type Finished, LAUNCHER, RunningCommand, runObservatory } from '../helpers/run-observatory.ts'
+import { type Finished, RunningCommand, runObservatory } from '../helpers/run-observatory.ts'
 import { createTestDatabase, type TestDatabase } from '../helpers/test-database.ts'
 import { createTestPrefix } from '../helpers/test-redis.ts'
 
@@ -264,13 +262,15 @@ describe('with servers', () => {
     test('large tables are estimated, not counted', async () => {
       await query(`
         create table log_records_old partition of log_records for values from ('2020-01-01') to ('2020-01-02');
+        create table log_records_new partition of log_records for values from ('2020-01-02') to ('2020-01-03');
+        create table log_records_empty partition of log_records for values from ('2020-01-03') to ('2020-01-04');
         insert into log_records (time, time_unix_nano, resource_id, scope_id, entry_ms, entry_seq, record_index,
           severity_number, body_is_json, service, attributes, body)
-        select '2020-01-01T12:00:00Z', 0, 0, 0, n, 0, 0, 0, false, 'old', '{}', repeat('x', 1500)
+        select case n when 1 then '2020-01-02T12:00:00Z' else '2020-01-01T12:00:00Z' end::timestamptz, 0, 0, 0, n, 0, 0, 0, false, 'old', '{}', repeat('x', 1500)
         from generate_series(1, 25000) n;
-        analyze log_records_old`)
+        analyze log_records_old, log_records_new`)
       const logs = (await status()).tables.find(({ table }) => table === 'log_records')
-      expect(logs).toMatchObject({ isEstimate: true, newest: '2020-01-01T12:00:00.000Z' })
+      expect(logs).toMatchObject({ isEstimate: true, newest: '2020-01-02T12:00:00.000Z' })
       expect(logs?.rows).toBeGreaterThan(24_000)
       expect(logs?.rows).toBeLessThan(26_000)
     })
@@ -331,16 +331,22 @@ describe('with servers', () => {
         await holder.query('begin; lock table spans in access exclusive mode')
         const waiting = waiter.query('begin; lock table spans in access share mode')
         const { of } = await examine('--write-concurrency', '16', '--database-pool-max', '1000')
-        expect(of('PostgreSQL connections')).toMatchObject({ level: 'fail', found: /1049 needed/ })
+        expect(of('PostgreSQL connections')).toMatchObject({
+          level: 'fail',
+          found: expect.stringMatching(/1049 needed/),
+        })
         expect(of('PostgreSQL lock waits')).toMatchObject({
           level: 'warn',
-          found: /^1 now, .* behind process \d+$/,
+          found: expect.stringMatching(/^1 now, .* behind process \d+$/),
         })
-        expect(of('Migrations')).toMatchObject({ level: 'warn', found: /^pending: \d{4}-/ })
+        expect(of('Migrations')).toMatchObject({
+          level: 'warn',
+          found: expect.stringMatching(/^pending: \d{4}-/),
+        })
         expect(of(`Redis ${prefix}:metrics`)).toMatchObject({ level: 'fail', found: 'is no stream' })
         expect(of(`Redis ${prefix}:logs`)).toMatchObject({
           level: 'warn',
-          found: /group forgotten: 0 consumers/,
+          found: expect.stringMatching(/group forgotten: 0 consumers/),
         })
         expect(of(`Redis ${prefix}:traces`)).toMatchObject({ level: 'ok' })
         await holder.query('rollback')
@@ -356,23 +362,17 @@ describe('with servers', () => {
       env.REDIS_URL = 'redis://127.0.0.1:1'
       const { code, of } = await examine('--startup-timeout-ms', '0')
       expect(code).toBe(1)
-      expect(of('Redis')).toMatchObject({ level: 'fail', found: /Redis at 127\.0\.0\.1:1 did not answer/ })
-      expect(of('PostgreSQL')).toMatchObject({ level: 'ok', found: /version \d+/ })
+      expect(of('Redis')).toMatchObject({
+        level: 'fail',
+        found: expect.stringMatching(/Redis at 127\.0\.0\.1:1 did not answer/),
+      })
+      expect(of('PostgreSQL')).toMatchObject({ level: 'ok', found: expect.stringMatching(/version \d+/) })
     })
   })
 })
 
-test('a process that reads from a pipe that ends gets no error either', async () => {
-  const shell = spawn('sh', ['-c', `${process.execPath} ${LAUNCHER} serve --print-config | head -n 1`], {
-    cwd,
-  })
-  let [stdout, stderr] = ['', '']
-  shell.stdout.on('data', (data) => {
-    stdout += data
-  })
-  shell.stderr.on('data', (data) => {
-    stderr += data
-  })
-  expect(await once(shell, 'close')).toEqual([0, null])
-  expect([stdout, stderr]).toEqual([expect.stringMatching(/^DATABASE_URL .*\n$/), ''])
+test('whoever has read enough of the output ends the command without an error', async () => {
+  const command = new RunningCommand(['serve', '--print-config'], { cwd })
+  command.child.stdout?.destroy()
+  expect(await command.finished).toMatchObject({ code: 0, stdout: '', stderr: '' })
 })

@@ -46,8 +46,11 @@ function point(value: number, fields: object = {}): object {
   return { name: 'requests', type: 'counter', value, time: Date.now(), service: 'api', ...fields }
 }
 
+/** The resource of a record that says no more than its service. */
+const resourceOf = (service: string) => ({ attributes: { 'service.name': service }, schemaUrl: undefined })
+
 function openWriter(options: Partial<TelemetryWriterOptions<DataPoint>> = {}): TelemetryWriter<DataPoint> {
-  return new TelemetryWriter<DataPoint>(METRIC_POINT_TABLE, { pool, ...options })
+  return new TelemetryWriter<DataPoint>(METRIC_POINT_TABLE, { pool, maxAgeMs: 20, ...options })
 }
 
 async function write(
@@ -156,6 +159,32 @@ describe('what repeats', () => {
       `select count(*)::int as n from point_view where name is null or resource_attributes is null or scope_attributes is null`,
     )
     expect(orphans).toEqual([{ n: 0 }])
+  })
+
+  test('is inserted in one order by all, so that two that meet wait and neither is ended by a deadlock', async () => {
+    const services = Array.from({ length: 9 }, (_, n) => `service ${n}`)
+    const ordered = services
+      .map((service) => ({ service, id: resourceIdentity(resourceOf(service)).id }))
+      .sort((a, b) => Number(a.id > b.id) - Number(a.id < b.id))
+    const middle = ordered[4]!
+    const points = ordered.map(({ service }, value) => point(value, { service }))
+    const blocker = await openClient({ databaseUrl: database.databaseUrl, applicationName: 'blocker' })
+    await blocker.query('begin')
+    await blocker.query(
+      "insert into resources (resource_id, service, attributes) values ($1, 'blocks', '{}')",
+      [middle.id],
+    )
+    const writes = [write(points), write([...points].reverse())]
+    await eventually(async () => {
+      const waiting = await select(
+        database.databaseUrl,
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      )
+      expect(waiting).toHaveLength(2)
+    })
+    await blocker.query('rollback')
+    await blocker.end()
+    for (const stats of await Promise.all(writes)) expect(stats).toMatchObject({ written: 9, retries: 0 })
   })
 
   test('never collides with itself, whatever it says and whoever writes it again', async () => {

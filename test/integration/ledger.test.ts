@@ -174,12 +174,17 @@ test('ids up to 2^64-1 are told apart to the last digit', async () => {
     { ms: max - 1n, seq: max },
     { ms: 0n, seq: 1n },
     { ms: 1n, seq: 0n },
+    { ms: 1n, seq: 11n },
+    { ms: 11n, seq: 1n },
+    { ms: 111n, seq: 0n },
   ]
   for (const id of ids) {
     const claim = { ranges: [{ first: id, last: id }], entries: [{ id, crc: 1 }] }
     expect(await commitAlone(claim), `${id.ms}-${id.seq}`).toHaveLength(1)
     expect(await commitAlone(claim), `${id.ms}-${id.seq} again`).toHaveLength(0)
   }
+  const forks = await select(databaseUrl, 'select distinct fork from ingest_ledger')
+  expect(forks, 'no id is taken for another one').toEqual([{ fork: 0 }])
 })
 
 test('entries that were reclaimed, thousands of points, are claimed and recognised', async () => {

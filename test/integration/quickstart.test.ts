@@ -48,7 +48,7 @@ async function quickstart(...args: string[]): Promise<RunningCommand> {
 }
 
 function ctrlC(command: RunningCommand): void {
-  process.kill(-command.child.pid!, 'SIGINT')
+  if (command.child.exitCode === null) process.kill(-command.child.pid!, 'SIGINT')
 }
 
 /** What runs of what quickstart started: the servers, and on Linux whatever else names their folder. */
@@ -126,7 +126,10 @@ test('shows rows within seconds, every command it prints works, and Ctrl-C leave
 
   const status = await runObservatory(['status', '--json'], { cwd })
   expect(JSON.parse(status.stdout).streams[0]).toMatchObject({ signal: 'traces', consumers: 1 })
-  expect(await runObservatory(['doctor'], { cwd })).toMatchObject({ code: 0, stdout: /, 0 failed\n$/ })
+  expect(await runObservatory(['doctor'], { cwd })).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/, 0 failed\n$/),
+  })
 
   ctrlC(command)
   const { code, stdout, stderr } = await command.finished
@@ -140,9 +143,11 @@ test('a second Ctrl-C ends it at once, the servers soon after, and the data is t
   const command = await quickstart()
   ctrlC(command)
   await command.says('Stopping')
-  ctrlC(command)
   const interruptedAt = Date.now()
-  expect((await command.finished).code).toBe(130)
+  // Again and again, as people do.
+  const again = setInterval(() => ctrlC(command), 20)
+  const { code: interruptedCode } = await command.finished.finally(() => clearInterval(again))
+  expect(interruptedCode).toBe(130)
   expect(Date.now() - interruptedAt).toBeLessThan(1000)
   await eventually(() => expect(leftRunning()).toEqual([]), { timeoutMs: 20_000 })
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import type pg from 'pg'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import pg from 'pg'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { ObservatoryError } from '../../src/errors.ts'
 import type { Span } from '../../src/models/span.ts'
 import { createPool } from '../../src/pool.ts'
@@ -198,12 +198,19 @@ describe('a row that PostgreSQL refuses is dead-lettered and the others are writ
     await expectWhole(5)
   })
 
-  test('in few attempts: one that fails, one that finds all of them', async () => {
+  test('in few attempts: one that fails, one that finds all of them by few short COPYs', async () => {
     await run(REFUSE_BAD)
+    const query = vi.spyOn(pg.Client.prototype, 'query')
     await write(Array.from({ length: 3000 }, (_, index) => looseSpan(index % 500 === 250 ? 'bad' : 'good')))
+    const copies = query.mock.calls.filter(([sent]) =>
+      (sent as { text?: string }).text?.startsWith('copy spans '),
+    )
+    query.mockRestore()
     expect(retries.map(({ failure, delayMs }) => ({ failure, delayMs }))).toEqual([
       { failure: 'data', delayMs: 0 },
     ])
+    // The first, the last, and for each of six pieces: itself, the rows before, the row, the rows after.
+    expect(copies.length).toBeLessThanOrEqual(2 + 6 * 4)
   })
 
   test('and with the payloads dropped the letter still tells which record it was', async () => {
@@ -242,7 +249,7 @@ describe('ingest stops', () => {
 
   test('not when a good batch comes between', async () => {
     await run(REFUSE_BAD)
-    const batches = Array.from({ length: 19 }, (_, index) => batchOf(index === 9 ? 0 : 50))
+    const batches = Array.from({ length: 19 }, (_, index) => batchOf(index === 9 ? 0 : 5))
     const { error, committed } = await writeBatches(batches)
     expect(error).toBeUndefined()
     expect(committed).toBe(19)

@@ -60,9 +60,12 @@ async function file(name: string, content: string): Promise<string> {
 
 type StoredRecord = Record<string, unknown> & { readonly attributes: Record<string, unknown> }
 
+/** What is in the stream, by start: entries may be added in another order than their records were sent. */
 async function stored(telemetrySignal = 'traces'): Promise<StoredRecord[]> {
   const entries = await withRedis((client) => client.xrange(`${streamPrefix}:${telemetrySignal}`, '-', '+'))
-  return entries.flatMap(([, [, json]]) => JSON.parse(json ?? '[]') as StoredRecord[])
+  const records = entries.flatMap(([, [, json]]) => JSON.parse(json ?? '[]') as StoredRecord[])
+  const start = ({ startTimeUnixNano = 0 }: StoredRecord) => BigInt(String(startTimeUnixNano))
+  return records.sort((a, b) => Number(start(a) - start(b)))
 }
 
 const CALLS = 1234
