@@ -116,7 +116,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
   batchMaxRows: integer(10_000, 1, 1_000_000, 'Rows at which a batch is written.'),
   batchMaxBytes: bytes(4 * MIB, 4 * KIB, 256 * MIB, 'Bytes at which a batch is written.'),
   batchMaxAgeMs: integer(250, 1, 60_000, 'Age at which a batch is written, however small.'),
-  readCount: integer(1000, 1, 100_000, 'Entries asked of a stream in one read.'),
+  readCount: integer(256, 1, 100_000, 'Entries asked of a stream in one read, at most.'),
   readBlockMs: integer(1000, 1, MAX_READ_BLOCK_MS, 'How long one read waits for entries.'),
   inFlightMaxBytes: bytes(
     64 * MIB,

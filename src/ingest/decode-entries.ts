@@ -1,8 +1,8 @@
-import { Transform, type TransformCallback } from 'node:stream'
-import type { DecodedChunk } from '../writers/batch.ts'
+import type { DecodedChunk, DecodedEntry } from '../writers/batch.ts'
 import type { RecordDecoder } from '../writers/record-decoder.ts'
 import { decodeEntry } from './decode-entry.ts'
-import type { EntryChunk } from './stream-entries.ts'
+import type { InFlight } from './in-flight.ts'
+import type { EntryChunk, StreamEntry } from './stream-entries.ts'
 
 /** Told of each decoded chunk: its records, good and refused, and the strings that had to be cleaned. */
 export type OnDecoded = (chunk: {
@@ -11,18 +11,37 @@ export type OnDecoded = (chunk: {
   readonly cleaned: number
 }) => void
 
-/** The Transform from the entries of a read to their records, refused ones beside them with the reason. */
-export function decodeEntries<T>(decoder: RecordDecoder<T>, onDecoded: OnDecoded): Transform {
-  return new Transform({
-    objectMode: true,
-    highWaterMark: 1,
-    transform(chunk: EntryChunk, _encoding, callback: TransformCallback) {
-      const context = decoder.context(chunk.readAt)
-      const entries = chunk.entries.map((entry) => decodeEntry(entry, decoder, context))
-      const records = entries.reduce((sum, { records, letters }) => sum + records.length + letters.length, 0)
-      onDecoded({ entries: entries.length, records, cleaned: context.cleaned })
-      const decoded: DecodedChunk<T> = { contiguous: chunk.contiguous, readAt: chunk.readAt, entries }
-      callback(null, decoded)
-    },
-  })
+export interface DecodeOptions<T> {
+  readonly stream: string
+  readonly decoder: RecordDecoder<T>
+  readonly inFlight: InFlight
+  readonly onDecoded: OnDecoded
+  /** Ends the waiting for room: nothing that was read is committed any more. */
+  readonly ended: AbortSignal
+}
+
+/** A chunk ends with the entry that reaches this many records: a reply of tiny ones can hold millions. */
+const CHUNK_RECORDS = 10_000
+
+/** Makes records of the entries of each read, refused ones beside them with the reason. */
+export async function* decodeEntries<T>(
+  reads: AsyncIterable<EntryChunk>,
+  { stream, decoder, inFlight, onDecoded, ended }: DecodeOptions<T>,
+): AsyncGenerator<DecodedChunk<T>> {
+  for await (const { contiguous, readAt, entries } of reads) {
+    for (let from = 0; from < entries.length; ) {
+      await inFlight.roomForRecords(ended)
+      const context = decoder.context(readAt)
+      const decoded: DecodedEntry<T>[] = []
+      let records = 0
+      for (; from < entries.length && records < CHUNK_RECORDS; from += 1) {
+        const entry = decodeEntry(entries[from] as StreamEntry, decoder, context)
+        records += entry.records.length + entry.letters.length
+        decoded.push(entry)
+      }
+      inFlight.decoded(stream, records)
+      onDecoded({ entries: decoded.length, records, cleaned: context.cleaned })
+      yield { contiguous, readAt, entries: decoded }
+    }
+  }
 }

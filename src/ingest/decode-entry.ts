@@ -4,15 +4,10 @@ import type { DeadLetter, PayloadForm } from '../models/dead-letter.ts'
 import type { DecodeContext } from '../models/decode-context.ts'
 import { parseJson } from '../models/json.ts'
 import type { Rejection } from '../models/rejection.ts'
+import { ENTRY_MAX_BYTES, ENTRY_MAX_RECORDS } from '../models/stream-entry.ts'
 import type { DecodedEntry } from '../writers/batch.ts'
 import type { DecodedRecords, RecordDecoder } from '../writers/record-decoder.ts'
 import type { StreamEntry } from './stream-entries.ts'
-
-/** A larger entry is refused as a whole: V8 has no string for the largest that Redis takes (512 MB), and a batch holds whole entries. */
-export const ENTRY_MAX_BYTES = 64 * 1024 * 1024
-
-/** An array of more is refused as a whole: each refused record costs a dead letter, and 64 MiB hold 30 million of them. */
-export const ENTRY_MAX_RECORDS = 100_000
 
 const NANOS_PER_MS = 1_000_000n
 

@@ -1,53 +1,116 @@
 import { setMaxListeners } from 'node:events'
 
+/** What a decoded record holds beside the bytes it came in, roughly: `0` in an array takes two bytes, its dead letter 400. */
+const RECORD_BYTES = 512
+
+interface Held {
+  readonly entries: number
+  /** Of the entries as they were read. */
+  readonly bytes: number
+  readonly records: number
+}
+
+const NOTHING: Held = { entries: 0, bytes: 0, records: 0 }
+
 /**
  * The bytes that were read from Redis and are not settled yet, over all streams of a process, and their limit.
  *
- * Sources wait for {@link room} before they read, so at most the limit and one reply a stream is ever held: with PostgreSQL
- * stopped, reading pauses and memory stays flat. `settled` wakes whoever waits.
+ * Readers wait for {@link room} before they read and decoders for {@link roomForRecords} before they decode more, so what is held is at most
+ * the limit, one reply a stream, and as much again for decoded records: with PostgreSQL stopped, reading pauses and memory stays flat.
+ * Decoders look at decoded records alone, never at what still waits to be decoded: what they wait for is always on its way out.
  */
 export class InFlight {
   readonly limitBytes: number
-  readonly #byStream = new Map<string, { entries: number; bytes: number }>()
+  readonly #byStream = new Map<string, Held>()
+  readonly #forgotten = new Set<string>()
   #waiting: (() => void)[] = []
+  readonly #pauses = new Set<{ readonly since: number }>()
   #pausedMs = 0
 
   constructor(limitBytes: number) {
     this.limitBytes = limitBytes
   }
 
+  /** Bytes of all streams, decoded records included. */
   get bytes(): number {
     let bytes = 0
-    for (const held of this.#byStream.values()) bytes += held.bytes
+    for (const stream of this.#byStream.keys()) bytes += this.of(stream).bytes
+    return bytes
+  }
+
+  get #recordBytes(): number {
+    let bytes = 0
+    for (const { records } of this.#byStream.values()) bytes += records * RECORD_BYTES
     return bytes
   }
 
   /** What is held of one stream. */
   of(stream: string): { readonly entries: number; readonly bytes: number } {
-    return this.#byStream.get(stream) ?? { entries: 0, bytes: 0 }
+    const { entries, bytes, records } = this.#byStream.get(stream) ?? NOTHING
+    return { entries, bytes: bytes + records * RECORD_BYTES }
   }
 
-  /** Milliseconds that sources have spent waiting for room, since the start. */
+  /** Milliseconds that readers have spent waiting for room since the start, those that wait now included. */
   get pausedMs(): number {
-    return this.#pausedMs
+    let ms = this.#pausedMs
+    for (const { since } of this.#pauses) ms += performance.now() - since
+    return ms
   }
 
-  add(stream: string, entries: number, bytes: number): void {
-    const held = this.#byStream.get(stream) ?? { entries: 0, bytes: 0 }
-    held.entries += entries
-    held.bytes += bytes
-    this.#byStream.set(stream, held)
+  /** Entries were read. */
+  read(stream: string, { entries, bytes }: Omit<Held, 'records'>): void {
+    this.#change(stream, { entries, bytes, records: 0 }, 1)
   }
 
-  settled(stream: string, entries: number, bytes: number): void {
-    this.add(stream, -entries, -bytes)
+  /** Records, good and refused, were made of entries that are held. */
+  decoded(stream: string, records: number): void {
+    this.#change(stream, { entries: 0, bytes: 0, records }, 1)
+  }
+
+  /** Entries and all that was made of them are committed and acknowledged. */
+  settled(stream: string, held: Held): void {
+    this.#change(stream, held, -1)
     this.#wake()
   }
 
   /** Lets go of all that is held of a stream whose ingest has failed, so that the other streams have room. */
   forget(stream: string): void {
+    this.#forgotten.add(stream)
     this.#byStream.delete(stream)
     this.#wake()
+  }
+
+  /** Resolves when less than the limit is held. @throws the signal's reason when it aborts first. */
+  async room(signal: AbortSignal): Promise<void> {
+    if (this.bytes < this.limitBytes) return
+    const pause = { since: performance.now() }
+    this.#pauses.add(pause)
+    try {
+      while (this.bytes >= this.limitBytes) await this.#nextWake(signal)
+    } finally {
+      this.#pauses.delete(pause)
+      this.#pausedMs += performance.now() - pause.since
+    }
+  }
+
+  /** Resolves when decoded records alone hold less than the limit. @throws the signal's reason when it aborts first. */
+  async roomForRecords(signal: AbortSignal): Promise<void> {
+    while (this.#recordBytes >= this.limitBytes) await this.#nextWake(signal)
+  }
+
+  /** Resolves when nothing of the stream is held any more. @throws the signal's reason when it aborts first. */
+  async drained(stream: string, signal: AbortSignal): Promise<void> {
+    while (this.of(stream).entries > 0) await this.#nextWake(signal)
+  }
+
+  #change(stream: string, by: Held, sign: 1 | -1): void {
+    if (this.#forgotten.has(stream)) return
+    const held = this.#byStream.get(stream) ?? NOTHING
+    this.#byStream.set(stream, {
+      entries: held.entries + sign * by.entries,
+      bytes: held.bytes + sign * by.bytes,
+      records: held.records + sign * by.records,
+    })
   }
 
   #wake(): void {
@@ -56,20 +119,7 @@ export class InFlight {
     for (const wake of waiting) wake()
   }
 
-  /** Resolves when less than the limit is held. @throws the signal's reason when it aborts first. */
-  async room(signal: AbortSignal): Promise<void> {
-    if (this.bytes < this.limitBytes) return
-    const started = performance.now()
-    while (this.bytes >= this.limitBytes) await this.#change(signal)
-    this.#pausedMs += performance.now() - started
-  }
-
-  /** Resolves when nothing of the stream is held any more. @throws the signal's reason when it aborts first. */
-  async drained(stream: string, signal: AbortSignal): Promise<void> {
-    while (this.of(stream).entries > 0) await this.#change(signal)
-  }
-
-  #change(signal: AbortSignal): Promise<void> {
+  #nextWake(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     setMaxListeners(0, signal)
     return new Promise((resolve, reject) => {

@@ -1,10 +1,12 @@
 import type { Redis } from 'ioredis'
 import type pg from 'pg'
 import { messageOf } from '../errors.ts'
+import { backoffMs, sleep } from '../lifecycle.ts'
 import type { Logger } from '../logger.ts'
 import { countOutcome, type Metrics } from '../metrics.ts'
 import { formatEntryId } from '../models/stream-entry.ts'
 import type { TelemetrySignal } from '../models/telemetry-signal.ts'
+import { whenReady } from '../redis.ts'
 import type { Partitions } from '../retention/partitions.ts'
 import type { WriteRetry } from '../writers/batch-writer.ts'
 import type { Interner } from '../writers/interner.ts'
@@ -45,12 +47,15 @@ export interface IngestWorkerOptions<T extends object> extends GroupOfStream {
 export class IngestWorker<T extends object> {
   readonly #options: IngestWorkerOptions<T>
   readonly #stopping = new AbortController()
-  readonly #hardStop = new AbortController()
+  readonly #aborted = new AbortController()
+  /** Aborted or failed: what was read is not going to be committed. */
+  readonly #ended = new AbortController()
   readonly #writer: TelemetryWriter<T>
   readonly #reader: EntryReader
   readonly #running: Promise<void>
   #failure: unknown
-  #unready: string | undefined
+  #writeProblem: unknown
+  #ackProblem: unknown
   #received = 0
   #settled = 0
 
@@ -98,12 +103,15 @@ export class IngestWorker<T extends object> {
       metrics.recordsReceived.inc({ signal }, chunk.records)
       if (chunk.cleaned > 0) metrics.stringsCleaned.inc({ signal }, chunk.cleaned)
     }
-    // The reader may be waiting for room that a failed writer will never make.
-    this.#writer.once('error', () => this.#stopping.abort())
-    const parts = { reader: this.#reader, onDecoded, writer: this.#writer }
-    this.#running = ingest(parts, this.#hardStop.signal).catch((error) => {
-      if (this.#hardStop.signal.aborted) return
+    // The reader and the decoder may be waiting for room that a failed writer will never make.
+    this.#writer.once('error', () => this.#end())
+    const { decoder } = this.#writer
+    const decoding = { stream, decoder, inFlight, onDecoded, ended: this.#ended.signal }
+    const parts = { reader: this.#reader, decoding, writer: this.#writer }
+    this.#running = ingest(parts, this.#aborted.signal).catch((error) => {
+      if (this.#aborted.signal.aborted) return
       this.#failure = error
+      this.#end()
       inFlight.forget(stream)
       logger.error({ stream, err: error }, 'ingest stopped; everything not committed stays pending')
     })
@@ -111,7 +119,8 @@ export class IngestWorker<T extends object> {
 
   /** Why this worker does not ingest, in words, or undefined when it does. */
   get problem(): string | undefined {
-    return this.#failure === undefined ? this.#unready : messageOf(this.#failure)
+    const problem = this.#failure ?? this.#writeProblem ?? this.#reader.problem ?? this.#ackProblem
+    return problem === undefined ? undefined : messageOf(problem)
   }
 
   get recordsInFlight(): number {
@@ -130,16 +139,21 @@ export class IngestWorker<T extends object> {
 
   /** Ends at once: what is not committed stays pending. */
   async abort(): Promise<void> {
-    this.#stopping.abort()
-    this.#hardStop.abort()
+    this.#aborted.abort()
+    this.#end()
     await this.#running
+  }
+
+  #end(): void {
+    this.#stopping.abort()
+    this.#ended.abort(new Error('The ingest of this stream has ended'))
   }
 
   async #settle(outcome: BatchOutcome<T>): Promise<void> {
     const { signal, stream, inFlight, metrics, logger } = this.#options
     const { batch, rowsWritten, duplicates, deadLetters } = outcome
     const reasons = deadLetters.map(({ letter }) => letter.reason)
-    this.#unready = undefined
+    this.#writeProblem = undefined
     this.#settled += batch.rows
     countOutcome(metrics, signal, { rowsWritten, duplicates, reasons })
     metrics.copySeconds.observe({ signal }, outcome.copyMs / 1000)
@@ -152,28 +166,35 @@ export class IngestWorker<T extends object> {
       { stream, rows: rowsWritten, deadLetters: deadLetters.length, duplicates, trigger: batch.trigger },
       'batch committed',
     )
-    try {
-      await ackEntries(
-        this.#options.commands,
-        this.#options,
-        batch.entries.map(({ id }) => formatEntryId(id)),
-      )
-    } catch (error) {
-      metrics.redisErrors.inc({ signal })
-      logger.warn(
-        { stream, err: error },
-        'acknowledging failed; the entries are read again and found in the ledger',
-      )
-      this.#reader.rereadPending()
-    } finally {
-      inFlight.settled(stream, batch.entries.length, batch.bytes)
+    await this.#acknowledge(batch.entries.map(({ id }) => formatEntryId(id)))
+    inFlight.settled(stream, { entries: batch.entries.length, bytes: batch.bytes, records: batch.rows })
+  }
+
+  /** Tries for as long as it takes, or until told to stop: what is committed and still pending, the ledger recognises. */
+  async #acknowledge(ids: readonly string[]): Promise<void> {
+    const { commands, signal, stream, metrics, logger } = this.#options
+    const stopping = this.#stopping.signal
+    for (let failures = 0; ; failures += 1) {
+      try {
+        await ackEntries(commands, this.#options, ids)
+        this.#ackProblem = undefined
+        return
+      } catch (error) {
+        this.#ackProblem = error
+        metrics.redisErrors.inc({ signal })
+        logger.warn({ stream, err: error }, 'acknowledging failed; trying again')
+        if (stopping.aborted) return
+        await sleep(backoffMs(failures), stopping)
+          .then(() => whenReady(commands, stopping))
+          .catch(() => undefined)
+      }
     }
   }
 
   #noteRetry({ failure, sqlState, error, attempt, delayMs }: WriteRetry): void {
     const { signal, stream, metrics, logger } = this.#options
     metrics.writeRetries.inc({ signal, cause: sqlState?.slice(0, 2) ?? 'connection' })
-    if (failure === 'unready') this.#unready = messageOf(error)
+    if (failure === 'unready') this.#writeProblem = error
     logger.warn({ stream, sqlState, err: error, attempt, delayMs }, 'writing a batch failed; trying again')
   }
 }

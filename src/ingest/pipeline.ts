@@ -1,12 +1,12 @@
 import { pipeline } from 'node:stream/promises'
 import type { TelemetryWriter } from '../writers/telemetry-writer.ts'
-import { decodeEntries, type OnDecoded } from './decode-entries.ts'
+import { type DecodeOptions, decodeEntries } from './decode-entries.ts'
 import type { EntryReader } from './read-entries.ts'
 
 /** The parts of the ingest of one signal. */
 export interface IngestParts<T extends object> {
   readonly reader: EntryReader
-  readonly onDecoded: OnDecoded
+  readonly decoding: DecodeOptions<T>
   readonly writer: TelemetryWriter<T>
 }
 
@@ -17,13 +17,13 @@ export interface IngestParts<T extends object> {
  * what is not committed stays pending in Redis.
  */
 export function ingest<T extends object>(
-  { reader, onDecoded, writer }: IngestParts<T>,
+  { reader, decoding, writer }: IngestParts<T>,
   hardStop: AbortSignal,
 ): Promise<void> {
   return pipeline(
-    reader.read(), //                             XREADGROUP: the entries of one reply are one chunk
-    decodeEntries(writer.decoder, onDecoded), //  validate: entries → records, refused ones with their reason
-    writer, //                                    batch → COPY encode → ledger, rows, dead letters in one transaction → XACK
+    reader.read(), //                              XREADGROUP: the entries of one reply are one chunk
+    (reads) => decodeEntries(reads, decoding), //  validate: entries → records, refused ones with their reason
+    writer, //                                     batch → COPY encode → ledger, rows, dead letters in one transaction → XACK
     { signal: hardStop },
   )
 }

@@ -5,7 +5,7 @@ import { parseEntryId } from '../models/stream-entry.ts'
 import { whenReady } from '../redis.ts'
 import { ensureGroup, type GroupOfStream, replyStartsWith } from './consumer-group.ts'
 import type { InFlight } from './in-flight.ts'
-import type { EntryChunk, StreamEntry } from './stream-entries.ts'
+import { bytesOfFields, type EntryChunk, type StreamEntry } from './stream-entries.ts'
 
 export interface ReadOptions extends GroupOfStream {
   /** A connection of this reader's own: a blocking read holds up every other command on it. */
@@ -21,10 +21,17 @@ export interface ReadOptions extends GroupOfStream {
   readonly onVanished: (ids: readonly string[]) => void
 }
 
-/** A reply should have about this many bytes: what is asked for follows the size of the entries seen. */
+/**
+ * Redis bounds a reply by entries, not by bytes. So few are asked for that this many bytes would come if all were as large as the
+ * largest seen of late: a reply is larger only where entries become larger all at once, and has READ_COUNT of them even then.
+ */
 const REPLY_TARGET_BYTES = 2 * 1024 * 1024
+/** How much the largest entry seen counts at the next reply: one of 1 MB among small ones is forgotten after some 20 replies. */
+const LARGEST_DECAY = 0.8
 /** The first read asks for so few that entries of any usual size fit. */
-const FIRST_COUNT = 64
+const FIRST_COUNT = 16
+/** Pending entries are read by few: those that were too much for a process once must not be so again at every start. */
+const MAX_PENDING_COUNT = 16
 
 type Reply = [stream: Buffer, entries: [id: Buffer, fields: Buffer[] | null][]][] | null
 
@@ -32,21 +39,23 @@ type Reply = [stream: Buffer, entries: [id: Buffer, fields: Buffer[] | null][]][
  * Reads one stream as one consumer of its group.
  *
  * States: *pending*, re-reads what was delivered to this consumer but never acknowledged, from the beginning of its list; when that is read,
- * *fresh*, reads `>`. An error (a lost connection may have lost a reply, whose entries are then pending) or {@link rereadPending} leads to
- * *settling*: wait until all that was read is settled, so that nothing is read twice, then pending again.
+ * *fresh*, reads `>`. An error (a lost connection may have lost a reply, whose entries are then pending) leads to *settling*: wait until
+ * all that was read is settled, so that nothing is read twice, then pending again.
  */
 export class EntryReader {
   readonly #options: ReadOptions
   #count = FIRST_COUNT
+  #largestBytes = 1
   #mustReread = true
+  #problem: unknown
 
   constructor(options: ReadOptions) {
     this.#options = options
   }
 
-  /** Asks for the pending entries to be read again: an acknowledgement failed. */
-  rereadPending(): void {
-    this.#mustReread = true
+  /** Why the last read failed; undefined when it did not. */
+  get problem(): unknown {
+    return this.#problem
   }
 
   /** Chunks of entries until `stopping` is aborted. It fails only for what is our own fault. */
@@ -57,11 +66,13 @@ export class EntryReader {
         if (this.#mustReread) yield* this.#readPending()
         const chunk = await this.#readFresh()
         failures = 0
+        this.#problem = undefined
         if (chunk !== undefined) yield chunk
       } catch (error) {
         if (stopping.aborted) return
         if (!isRetryable(error)) throw error
         this.#mustReread = true
+        this.#problem = error
         onError(error)
         failures += 1
         await sleep(backoffMs(failures), stopping)
@@ -106,21 +117,11 @@ export class EntryReader {
 
   async #xreadgroup(id: string): Promise<[Buffer, Buffer[] | null][]> {
     const { redis, group, consumer, stream, blockMs } = this.#options
-    const count = this.#count
+    const from = ['GROUP', group, consumer] as const
+    const count = id === '>' ? this.#count : Math.min(this.#count, MAX_PENDING_COUNT)
     const reply = (await (id === '>'
-      ? redis.xreadgroupBuffer(
-          'GROUP',
-          group,
-          consumer,
-          'COUNT',
-          count,
-          'BLOCK',
-          blockMs,
-          'STREAMS',
-          stream,
-          id,
-        )
-      : redis.xreadgroupBuffer('GROUP', group, consumer, 'COUNT', count, 'STREAMS', stream, id))) as Reply
+      ? redis.xreadgroupBuffer(...from, 'COUNT', count, 'BLOCK', blockMs, 'STREAMS', stream, id)
+      : redis.xreadgroupBuffer(...from, 'COUNT', count, 'STREAMS', stream, id))) as Reply
     return reply?.[0]?.[1] ?? []
   }
 
@@ -128,19 +129,17 @@ export class EntryReader {
     const { stream, inFlight, maxCount } = this.#options
     const entries: StreamEntry[] = []
     let bytes = 0
+    let largest = this.#largestBytes * LARGEST_DECAY
     for (const [id, fields] of reply) {
       if (fields === null) continue
-      let size = 0
-      for (const field of fields) size += field.length
+      const size = bytesOfFields(fields)
       bytes += size
+      largest = Math.max(largest, size)
       entries.push({ id: parseEntryId(id.toString('latin1')), fields, bytes: size })
     }
-    inFlight.add(stream, entries.length, bytes)
-    const averageBytes = Math.max(1, bytes / Math.max(1, entries.length))
-    this.#count = Math.max(
-      1,
-      Math.min(maxCount, this.#count * 4, Math.floor(REPLY_TARGET_BYTES / averageBytes)),
-    )
-    return { contiguous, readAt: Date.now(), entries, bytes }
+    inFlight.read(stream, { entries: entries.length, bytes })
+    this.#largestBytes = largest
+    this.#count = Math.min(maxCount, this.#count * 2, Math.max(1, Math.floor(REPLY_TARGET_BYTES / largest)))
+    return { contiguous, readAt: Date.now(), entries }
   }
 }

@@ -4,6 +4,7 @@ import type { EntryId } from '../models/stream-entry.ts'
 export interface StreamEntry {
   readonly id: EntryId
   readonly fields: readonly Buffer[]
+  /** See {@link bytesOfFields}. */
   readonly bytes: number
 }
 
@@ -13,5 +14,14 @@ export interface EntryChunk {
   readonly contiguous: boolean
   readonly readAt: number
   readonly entries: readonly StreamEntry[]
-  readonly bytes: number
+}
+
+/** What a name or a value holds beside its bytes: an entry of a hundred thousand empty ones is no small one. */
+const FIELD_BYTES = 64
+
+/** The size of an entry: its names and values, and something for each of them. */
+export function bytesOfFields(fields: readonly Buffer[]): number {
+  let bytes = fields.length * FIELD_BYTES
+  for (const field of fields) bytes += field.length
+  return bytes
 }

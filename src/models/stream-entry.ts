@@ -6,6 +6,15 @@ export interface EntryId {
   readonly seq: bigint
 }
 
+/**
+ * A larger entry is refused as a whole. Redis takes half a gigabyte; parsed, JSON of this size that is made to do harm
+ * (nothing but empty lists) takes some 350 MB.
+ */
+export const ENTRY_MAX_BYTES = 16 * 1024 * 1024
+
+/** An entry of more records is refused as a whole: a batch holds whole entries, and each refused record costs a dead letter. */
+export const ENTRY_MAX_RECORDS = 20_000
+
 /** Parses `ms-seq` as Redis writes it. */
 export function parseEntryId(text: string): EntryId {
   const dash = text.indexOf('-')

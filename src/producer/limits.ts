@@ -1,10 +1,11 @@
 import { ObservatoryError } from '../errors.ts'
+import { ENTRY_MAX_BYTES, ENTRY_MAX_RECORDS } from '../models/stream-entry.ts'
 
 /** How much a producer packs, holds and waits. */
 export interface ProducerLimits {
-  /** Records of one entry. Default 100. */
+  /** Records of one entry. Default 100, at most 20,000. */
   readonly maxBatchRecords: number
-  /** Bytes of the JSON of one entry, and so of one record. Default 1 MiB. */
+  /** Bytes of the JSON of one entry, and so of one record. Default 1 MiB, at most 16 MiB less 1 KiB. */
   readonly maxBatchBytes: number
   /** The longest a record waits for others to fill its entry, in milliseconds. Default 100. */
   readonly maxDelayMs: number
@@ -25,8 +26,8 @@ const DEFAULTS: ProducerLimits = {
   retryMaxDelayMs: 2_000,
 }
 
-/** Redis' default `proto-max-bulk-len` is 512 MiB; an entry is to stay far from it. */
-const MOST_BATCH_BYTES = 64 * 1024 * 1024
+/** What ingest takes of one entry, less the field around the JSON. */
+const MOST_BATCH_BYTES = ENTRY_MAX_BYTES - 1024
 
 /**
  * Fills in the defaults.
@@ -43,6 +44,8 @@ export function checkLimits(given: Partial<ProducerLimits>): ProducerLimits {
       problems.push(`${name} must be an integer of at least ${least}`)
     limits[name] = value
   }
+  if (limits.maxBatchRecords > ENTRY_MAX_RECORDS)
+    problems.push(`maxBatchRecords must be at most ${ENTRY_MAX_RECORDS}`)
   if (limits.maxBatchBytes > MOST_BATCH_BYTES)
     problems.push(`maxBatchBytes must be at most ${MOST_BATCH_BYTES}`)
   if (limits.maxBatchBytes > limits.maxInFlightBytes) {

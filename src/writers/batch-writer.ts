@@ -51,9 +51,15 @@ const SUSPECT_SHARE = 0.01
 export class BatchWriter<T extends object> {
   readonly #options: BatchWriterOptions<T>
   #suspectBatches = 0
+  #fault: ObservatoryError | undefined
 
   constructor(options: BatchWriterOptions<T>) {
     this.#options = options
+  }
+
+  /** Why no more may be written: so many rows were refused that the schema or this program must be at fault. What was written is committed. */
+  get fault(): ObservatoryError | undefined {
+    return this.#fault
   }
 
   /**
@@ -65,8 +71,7 @@ export class BatchWriter<T extends object> {
       signal.throwIfAborted()
       try {
         const outcome = await this.#attempt(encoded, isolating)
-        if (isolating) this.#suspect(encoded, outcome)
-        else this.#suspectBatches = 0
+        this.#watchRefusals(encoded, outcome)
         return outcome
       } catch (error) {
         if (error instanceof ObservatoryError) throw error
@@ -119,15 +124,12 @@ export class BatchWriter<T extends object> {
     })
   }
 
-  #suspect(encoded: EncodedBatch<T>, { deadLetters }: BatchOutcome<T>): void {
+  #watchRefusals(encoded: EncodedBatch<T>, { deadLetters }: BatchOutcome<T>): void {
     const refused = deadLetters.filter(({ letter }) => letter.reason === 'refused_by_database')
-    if (refused.length <= encoded.records.length * SUSPECT_SHARE) {
-      this.#suspectBatches = 0
-      return
-    }
-    this.#suspectBatches += 1
+    const isSuspect = refused.length > encoded.records.length * SUSPECT_SHARE
+    this.#suspectBatches = isSuspect ? this.#suspectBatches + 1 : 0
     if (this.#suspectBatches < SUSPECT_BATCHES) return
-    throw stopped(this.#options.stream, refused.at(-1)?.letter.detail)
+    this.#fault ??= stopped(this.#options.stream, refused.at(-1)?.letter.detail)
   }
 }
 

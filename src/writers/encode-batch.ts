@@ -20,7 +20,7 @@ export interface EncodedBatch<T> {
   readonly records: readonly BatchRecord<T>[]
   readonly copies: readonly EncodedCopy[]
   /** All interned rows that its rows refer to, whether PostgreSQL has them or not. */
-  readonly content: ReadonlySet<ContentRow>
+  readonly content: readonly ContentRow[]
   /** Starts (unix milliseconds) of the partitions that its rows belong to. */
   readonly partitionStarts: ReadonlySet<number>
 }
@@ -54,7 +54,8 @@ export function encodeBatch<T, Refs>(
   const { records, partitionStarts } = recordsByPartition(batch, (record) =>
     partitions.startOf(table.time(record)),
   )
-  const used = new Set<ContentRow>()
+  // By id: content too long to be remembered is made anew for each record.
+  const used = new Map<bigint, ContentRow>()
   const copies = table.targets.map((target) => ({
     target,
     encoder: new CopyEncoder(batch.bytes),
@@ -62,7 +63,7 @@ export function encodeBatch<T, Refs>(
   }))
   records.forEach(({ record, entry, recordIndex }, position) => {
     const { refs, rows } = table.refer(record, content)
-    for (const row of rows) used.add(row)
+    for (const row of rows) used.set(row.id, row)
     for (const { target, encoder, positions } of copies) {
       if (!target.has(record)) continue
       positions.push(position)
@@ -78,7 +79,7 @@ export function encodeBatch<T, Refs>(
       encoder,
       positions,
     })),
-    content: used,
+    content: [...used.values()],
     partitionStarts,
   }
 }

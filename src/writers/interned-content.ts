@@ -24,8 +24,20 @@ export interface ContentRow {
   readonly seriesOf?: { readonly metricId: bigint; readonly metricName: string; readonly service: string }
 }
 
-/** At this many remembered rows of a table the oldest is forgotten: it costs a hash when it is met again, nothing else. */
-const MAX_REMEMBERED = 100_000
+/**
+ * Characters of remembered content a table, past which the oldest are forgotten: a row costs a hash when it is met again, nothing
+ * else. Metrics and scopes are of the program, resources of its processes; series are what there is much of.
+ */
+const MAX_REMEMBERED: Readonly<Record<ContentTable, number>> = {
+  resources: 4_000_000,
+  scopes: 2_000_000,
+  metrics: 2_000_000,
+  metric_series: 16_000_000,
+}
+/** What a row holds beside its content, in characters. */
+const ROW_COST = 256
+/** Longer content is not remembered: a few would push everything else out. */
+const MAX_CONTENT = 65_536
 
 /** OpenTelemetry's `deployment.environment.name`, and its name before semantic conventions 1.27. */
 const ENVIRONMENT_KEYS = ['deployment.environment.name', 'deployment.environment'] as const
@@ -40,6 +52,13 @@ export class InternedContent {
     scopes: new Map(),
     metrics: new Map(),
     metric_series: new Map(),
+  }
+
+  readonly #remembered: Record<ContentTable, number> = {
+    resources: 0,
+    scopes: 0,
+    metrics: 0,
+    metric_series: 0,
   }
 
   resource(resource: Resource, service: string): ContentRow {
@@ -91,14 +110,24 @@ export class InternedContent {
     values: () => ContentRow['values'],
     seriesOf?: ContentRow['seriesOf'],
   ): ContentRow {
-    const rows = this.#rows[table]
-    let row = rows.get(canonical)
+    let row = this.#rows[table].get(canonical)
     if (row === undefined) {
       row = { table, id: identityOf(canonical).id, values: values(), ...(seriesOf && { seriesOf }) }
-      if (rows.size >= MAX_REMEMBERED) rows.delete(rows.keys().next().value ?? '')
-      rows.set(canonical, row)
+      if (canonical.length <= MAX_CONTENT) this.#remember(canonical, row)
     }
     return row
+  }
+
+  #remember(canonical: string, row: ContentRow): void {
+    const { table } = row
+    const rows = this.#rows[table]
+    rows.set(canonical, row)
+    this.#remembered[table] += canonical.length + ROW_COST
+    for (const oldest of rows.keys()) {
+      if (this.#remembered[table] <= MAX_REMEMBERED[table]) return
+      rows.delete(oldest)
+      this.#remembered[table] -= oldest.length + ROW_COST
+    }
   }
 }
 

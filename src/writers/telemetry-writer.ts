@@ -98,7 +98,6 @@ export class TelemetryWriter<T extends object> extends Writable {
       partitions,
       interner: options.interner ?? new Interner(options.seriesLimits ?? DEFAULTS.seriesLimits),
       deadLetterPayload: options.deadLetterPayload ?? 'keep',
-
       onRetry: (retry) => {
         this.#retries += 1
         options.onRetry?.(retry)
@@ -114,7 +113,7 @@ export class TelemetryWriter<T extends object> extends Writable {
         objectMode: true,
         highWaterMark: concurrency,
         write: (outcome: BatchOutcome<T>, _encoding, callback) => {
-          this.#settle(outcome, options.onCommitted).then(() => callback(), callback)
+          this.#settle(outcome, options.onCommitted).then(() => callback(writer.fault), callback)
         },
       }),
     )

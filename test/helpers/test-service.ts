@@ -28,7 +28,11 @@ export async function startTestService(env: Record<string, string> = {}): Promis
     cwd: '/',
   })
   const service = await startService({
-    settings: { ...settings, databaseUrl, redisUrl },
+    settings: {
+      ...settings,
+      databaseUrl: settings.databaseUrl ?? databaseUrl,
+      redisUrl: settings.redisUrl ?? redisUrl,
+    },
     roles: ['ingest', 'api'],
     logger: createLogger({ level: 'error', pretty: false }),
     stopping: new AbortController().signal,
