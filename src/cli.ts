@@ -54,12 +54,20 @@ function createProgram(): Command {
     .description('Streaming telemetry store for LLM applications: Redis Streams to PostgreSQL, exactly once.')
     .version(ownVersion(), '-V, --version', 'print the version')
     .addHelpText('after', EXAMPLES)
-    .showHelpAfterError('(observatory --help shows what there is)')
+    .showHelpAfterError(helpHint())
     // commander throws instead of ending the process.
     .exitOverride()
-  for (const create of COMMANDS) program.addCommand(create().copyInheritedSettings(program))
+  for (const create of COMMANDS) {
+    const command = create().copyInheritedSettings(program)
+    program.addCommand(command.showHelpAfterError(helpHint(command.name())))
+  }
   const internal = endUnusedServersCommand().copyInheritedSettings(program)
   return program.addCommand(internal, { hidden: true })
+}
+
+function helpHint(command?: string): string {
+  const name = command === undefined ? 'observatory' : `observatory ${command}`
+  return `(${name} --help shows what there is)`
 }
 
 /** package.json stands one level above both `src/` and `dist/`. */

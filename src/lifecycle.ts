@@ -92,6 +92,9 @@ export class StopRequested extends Error {
   }
 }
 
+/** npm runs scripts through a shell and passes a Ctrl-C on that the terminal has sent to the program already: two, about 1 ms apart. */
+const SAME_SIGNAL_MS = 100
+
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** 128 + the signal's number, as a shell reports a process that a signal ended. */
@@ -101,7 +104,8 @@ const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
  * Runs a program until it ends by itself or a signal asks it to.
  *
  *     running ── first signal ──▶ stopping ── run returned, all released ──▶ returns
- *        │                           ├── second signal ──▶ exit 130 (SIGINT) or 143 (SIGTERM), at once
+ *        │                           ├── second signal ──▶ exit 130 (SIGINT) or 143 (SIGTERM), at once;
+ *        │                           │                     within 100 ms it is the first one, delivered twice
  *        │                           └── shutdownTimeoutMs ──▶ exit 1, naming what was still open
  *        └── run returns or throws ──▶ all released ──▶ returns or throws
  *
@@ -116,6 +120,7 @@ export async function runUntilSignal(
   const stopping = new AbortController()
   const releasers = createReleasers()
   let deadline: NodeJS.Timeout | undefined
+  let stoppedAtMs = 0
 
   const giveUp = (): never => {
     const open = releasers.stillOpen().join(', ') || 'unfinished work'
@@ -123,9 +128,13 @@ export async function runUntilSignal(
     process.exit(1)
   }
   const onSignal = (signalName: 'SIGINT' | 'SIGTERM'): void => {
-    if (stopping.signal.aborted) process.exit(EXIT_CODES[signalName])
+    if (stopping.signal.aborted) {
+      if (performance.now() - stoppedAtMs < SAME_SIGNAL_MS) return
+      process.exit(EXIT_CODES[signalName])
+    }
     deadline = setTimeout(giveUp, options.shutdownTimeoutMs)
     stopping.abort(new StopRequested(signalName))
+    stoppedAtMs = performance.now()
   }
 
   process.on('SIGINT', onSignal)

@@ -1,6 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { RejectionReason } from './models/rejection.ts'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from './models/telemetry-signal.ts'
+import type { PoolStats } from './pool.ts'
+
+interface StreamState {
+  readonly lag: number | null
+  readonly pending: number
+}
 
 /** Gauges that are read when Prometheus asks, from whoever knows. */
 export interface MetricSources {
@@ -11,11 +17,12 @@ export interface MetricSources {
   }
   inFlightLimitBytes(): number
   backpressurePausedSeconds(): number
-  pool(): { readonly total: number; readonly idle: number; readonly waiting: number; readonly max: number }
-  /** Null when Redis does not know (XINFO GROUPS says so after XDEL or XTRIM) or does not answer: then there is no sample. */
-  groupState(
-    signal: TelemetrySignal,
-  ): Promise<{ readonly lag: number | null; readonly pending: number } | undefined>
+  readonly pools: () => ReadonlyMap<string, PoolStats>
+  /**
+   * Without a signal whose group is not known, and undefined when Redis does not answer in time: then there is no sample. So it is for a
+   * lag of null, when Redis does not know (XINFO GROUPS says so after XDEL or XTRIM). Called by two gauges a scrape.
+   */
+  groupStates(): Promise<ReadonlyMap<TelemetrySignal, StreamState> | undefined>
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
@@ -58,11 +65,21 @@ export function createMetrics() {
       ['signal'],
     ),
     stringsCleaned: counter('strings_cleaned_total', 'Strings that held NUL or a lone surrogate', ['signal']),
-    entriesVanished: counter(
-      'entries_vanished_total',
-      'Pending entries that somebody removed from the stream, each time they are met',
+    entriesLost: counter(
+      'entries_lost_total',
+      'Entries that somebody removed from the stream before they were ingested',
       ['signal'],
     ),
+    entriesClaimed: counter('entries_claimed_total', 'Entries taken over from consumers that are gone', [
+      'signal',
+    ]),
+    trimmingHeldUp: new Gauge<'signal'>({
+      name: 'observatory_stream_trimming_held_up',
+      help: '1 while a group that is not ours keeps the stream from being trimmed',
+      labelNames: ['signal'],
+      registers,
+    }),
+    entriesTrimmed: counter('entries_trimmed_total', 'Entries removed from the stream after use', ['signal']),
     batches: counter('batches_total', 'Batches cut, by what cut them', ['signal', 'trigger'] as (
       | 'signal'
       | 'trigger'
@@ -93,6 +110,7 @@ export function createMetrics() {
       metrics.recordsWritten,
       metrics.recordsDuplicate,
       metrics.entriesRead,
+      metrics.entriesLost,
     ]) {
       each.inc({ signal }, 0)
     }
@@ -135,12 +153,12 @@ export function registerGauges({ registry }: Metrics, sources: MetricSources): v
       labelNames: ['signal'],
       registers,
       async collect() {
-        const states = await Promise.all(TELEMETRY_SIGNALS.map((signal) => sources.groupState(signal)))
+        const states = await sources.groupStates()
         this.reset()
-        TELEMETRY_SIGNALS.forEach((signal, index) => {
-          const value = states[index]?.[field] ?? null
+        for (const signal of TELEMETRY_SIGNALS) {
+          const value = states?.get(signal)?.[field] ?? null
           if (value !== null) this.set({ signal }, value)
-        })
+        }
       },
     })
   const single = (name: string, help: string, read: () => number) =>
@@ -180,17 +198,30 @@ export function registerGauges({ registry }: Metrics, sources: MetricSources): v
       this.inc(sources.backpressurePausedSeconds())
     },
   })
+  registerPoolGauges(registers, sources)
+}
+
+function registerPoolGauges(registers: Registry[], { pools }: MetricSources): void {
   new Gauge({
     name: 'observatory_pool_clients',
-    help: 'PostgreSQL connections by state; waiting are requests for one',
-    labelNames: ['state'],
+    help: 'PostgreSQL connections of each pool by state; waiting are requests for one',
+    labelNames: ['pool', 'state'],
     registers,
     collect() {
-      const { total, idle, waiting } = sources.pool()
-      this.set({ state: 'busy' }, total - idle)
-      this.set({ state: 'idle' }, idle)
-      this.set({ state: 'waiting' }, waiting)
+      for (const [pool, { total, idle, waiting }] of pools()) {
+        this.set({ pool, state: 'busy' }, total - idle)
+        this.set({ pool, state: 'idle' }, idle)
+        this.set({ pool, state: 'waiting' }, waiting)
+      }
     },
   })
-  single('pool_clients_limit', 'PostgreSQL connections at most', () => sources.pool().max)
+  new Gauge({
+    name: 'observatory_pool_clients_limit',
+    help: 'PostgreSQL connections of each pool at most',
+    labelNames: ['pool'],
+    registers,
+    collect() {
+      for (const [pool, { max }] of pools()) this.set({ pool }, max)
+    },
+  })
 }

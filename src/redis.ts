@@ -73,6 +73,8 @@ function connectionOptions({
     // CLIENT SETNAME refuses blanks and whatever is not printable ASCII.
     connectionName: `observatory:${name}:${role}`.replace(/[^!-~]/g, '-'),
     connectTimeout: CONNECT_TIMEOUT_MS,
+    // disconnect() keeps the process this long where the other side is silent or the connection closed already.
+    disconnectTimeout: 100,
     socketTimeout: silenceMaxMs,
     // Not on a blocking connection: waiting is what it is there for.
     ...(role === 'commands' ? { commandTimeout: COMMAND_TIMEOUT_MS } : {}),

@@ -1,13 +1,13 @@
 import type { Redis } from 'ioredis'
 import type pg from 'pg'
-import { messageOf } from './errors.ts'
-import type { Readiness } from './http/routes/operations.ts'
+import { readinessCheck } from './http/readiness.ts'
 import { buildServer, listen } from './http/server.ts'
 import type { GroupOfStream } from './ingest/consumer-group.ts'
 import { ConsumerLease } from './ingest/consumer-lease.ts'
-import { readGroupState } from './ingest/group-state.ts'
+import { readGroupStates } from './ingest/group-state.ts'
 import { InFlight } from './ingest/in-flight.ts'
 import { IngestWorker } from './ingest/ingest-worker.ts'
+import { StreamKeeper } from './ingest/stream-keeper.ts'
 import { createReleasers, type Releasers } from './lifecycle.ts'
 import type { Logger } from './logger.ts'
 import { createMetrics, type Metrics, registerGauges } from './metrics.ts'
@@ -16,15 +16,16 @@ import type { DataPoint } from './models/data-point.ts'
 import type { LogRecord } from './models/log-record.ts'
 import type { Span } from './models/span.ts'
 import { streamKey } from './models/stream-entry.ts'
-import { TELEMETRY_SIGNALS, type TelemetrySignal } from './models/telemetry-signal.ts'
-import { checkHealth, createPool, poolStats } from './pool.ts'
+import type { TelemetrySignal } from './models/telemetry-signal.ts'
 import { createRedis, type RedisRole, redisSafetyWarnings, whenReady } from './redis.ts'
 import { LogRecordRepository } from './repositories/log-record-repository.ts'
 import { MetricRepository } from './repositories/metric-repository.ts'
 import { TraceRepository } from './repositories/trace-repository.ts'
 import { PartitionKeeper } from './retention/partition-keeper.ts'
 import { Partitions } from './retention/partitions.ts'
+import { ServicePools } from './service-pools.ts'
 import type { Settings } from './settings.ts'
+import { sharedRead } from './shared-read.ts'
 import { waitForPostgres } from './wait-for-postgres.ts'
 import { waitForRedis } from './wait-for-redis.ts'
 import { Interner } from './writers/interner.ts'
@@ -42,6 +43,8 @@ export interface ServiceOptions {
   readonly logger: Logger
   /** Ends waiting for the servers at start. */
   readonly stopping: AbortSignal
+  /** Its `appendfsync everysec` is our own choice, which whoever starts it has told: no warning then. */
+  readonly hasEmbeddedRedis?: boolean
 }
 
 /** A running service. */
@@ -50,6 +53,12 @@ export interface Service {
   /** Stops reading, commits and acknowledges what was read, then closes everything. Calling it again returns the same promise. */
   stop(): Promise<void>
 }
+
+/** A consumer that holds nothing is forgotten after this long; with a longer RECLAIM_MIN_IDLE_MS, after that. */
+const DEAD_CONSUMER_IDLE_MS = 600_000
+
+/** How long a scrape waits for what Redis tells of the groups. */
+const GROUP_STATES_TIMEOUT_MS = 1000
 
 /** Starts a service. Whatever it had opened is closed again when the start fails. */
 export async function startService(options: ServiceOptions): Promise<Service> {
@@ -68,7 +77,8 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
   const { settings, roles, logger, stopping } = options
   const metrics = createMetrics()
   const inFlight = new InFlight(settings.inFlightMaxBytes)
-  const pool = openPool(options, releasers, 'api')
+  const pools = new ServicePools(options, releasers)
+  const operations = pools.open('operations')
   const commands = openRedis(options, releasers, 'commands')
   const state: ServiceState = { phase: 'starting', workers: new Map() }
 
@@ -79,20 +89,22 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
     }),
     inFlightLimitBytes: () => inFlight.limitBytes,
     backpressurePausedSeconds: () => inFlight.pausedMs / 1000,
-    pool: () => poolStats(pool),
-    groupState: (signal) => readGroupState(commands, groupOf(settings, signal)).catch(() => undefined),
+    pools: () => pools.stats(),
+    groupStates: sharedRead(
+      () => readGroupStates(commands, (signal) => groupOf(settings, signal)),
+      GROUP_STATES_TIMEOUT_MS,
+    ),
   })
   const http = buildServer({
     logger,
     metrics,
-    readiness: () => readiness(state, pool, commands),
-    repositories: roles.includes('api')
-      ? {
-          traces: new TraceRepository(pool),
-          logRecords: new LogRecordRepository(pool),
-          metrics: new MetricRepository(pool),
-        }
-      : undefined,
+    readiness: readinessCheck({
+      phase: () => state.phase,
+      pool: operations,
+      redis: commands,
+      workers: state.workers,
+    }),
+    repositories: roles.includes('api') ? createRepositories(pools.open('api')) : undefined,
   })
   releasers.defer('HTTP server', () => http.close())
   // The port comes first: when it is taken, nothing has been done yet.
@@ -105,7 +117,8 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
   ])
   await migrate({ databaseUrl: settings.databaseUrl, log: logger, signal: stopping })
   await whenReady(commands, stopping)
-  if (roles.includes('ingest')) await startIngest(options, { releasers, metrics, inFlight, commands, state })
+  if (roles.includes('ingest'))
+    await startIngest(options, { releasers, pools, metrics, inFlight, commands, state })
   state.phase = 'running'
   releasers.defer('readiness', () => {
     state.phase = 'stopping'
@@ -121,6 +134,7 @@ interface ServiceState {
 
 interface IngestNeeds {
   readonly releasers: Releasers
+  readonly pools: ServicePools
   readonly metrics: Metrics
   readonly inFlight: InFlight
   readonly commands: Redis
@@ -132,16 +146,18 @@ async function startIngest(options: ServiceOptions, needs: IngestNeeds): Promise
   const { settings, logger } = options
   const { releasers, commands, state } = needs
   for (const { setting, value, advice } of await redisSafetyWarnings(commands)) {
+    if (options.hasEmbeddedRedis && setting === 'appendfsync' && value === 'everysec') continue
     logger.warn({ setting, value }, `Redis can lose what it accepted: ${advice}`)
   }
-  const pool = openPool(options, releasers, 'ingest')
+  const pool = needs.pools.open('ingest')
   const partitions = new Partitions({ pool, interval: settings.partitionInterval })
   await partitions.ensureAhead(settings.partitionsAhead)
   const keeper = new PartitionKeeper({ partitions, ahead: settings.partitionsAhead, logger })
   releasers.defer('partition keeper', () => keeper.stop())
   const { seriesMaxPerMetric: maxPerMetric, seriesMaxPerService: maxPerService } = settings
   const interner = new Interner({ maxPerMetric, maxPerService })
-  const consumer = settings.consumerName ?? (await leaseName(options, needs))
+  const lease = await takeLease(options, needs)
+  const isAlive = (consumer: string) => lease.isAlive(consumer)
 
   const startWorker = <T extends object>(
     signal: TelemetrySignal,
@@ -157,9 +173,10 @@ async function startIngest(options: ServiceOptions, needs: IngestNeeds): Promise
       reader,
       partitions,
       interner,
-      consumer,
+      consumer: lease.name,
       logger,
       read: { maxCount: settings.readCount, blockMs: settings.readBlockMs },
+      claim: { minIdleMs: settings.reclaimMinIdleMs, isAlive },
       write: {
         maxRows: settings.batchMaxRows,
         maxBytes: settings.batchMaxBytes,
@@ -179,37 +196,42 @@ async function startIngest(options: ServiceOptions, needs: IngestNeeds): Promise
   startWorker<Span>('traces', (writing) => new TraceWriter(writing))
   startWorker<DataPoint>('metrics', (writing) => new MetricWriter(writing))
   startWorker<LogRecord>('logs', (writing) => new LogWriter(writing))
+  const streams = new StreamKeeper({
+    redis: commands,
+    pool,
+    groupOf: (signal) => groupOf(settings, signal),
+    isAlive,
+    keepEntries: settings.streamKeepEntries,
+    ledgerKeepDays: settings.ledgerKeepDays,
+    deadConsumerIdleMs: Math.max(settings.reclaimMinIdleMs, DEAD_CONSUMER_IDLE_MS),
+    metrics: needs.metrics,
+    logger,
+  })
+  releasers.defer('stream keeper', () => streams.stop())
   releasers.defer('ingest', () => Promise.all([...state.workers.values()].map((worker) => worker.stop())))
 }
 
-async function leaseName({ settings, logger }: ServiceOptions, needs: IngestNeeds): Promise<string> {
+async function takeLease({ settings, logger }: ServiceOptions, needs: IngestNeeds): Promise<ConsumerLease> {
   const lease = await ConsumerLease.acquire(needs.commands, {
     prefix: settings.streamPrefix,
     group: settings.consumerGroup,
-    onError: (error) => logger.warn({ err: error }, 'renewing the lease of the consumer name failed'),
+    name: settings.consumerName,
+    onError: (error) => logger.warn({ err: error }, 'keeping the lease of the consumer name failed'),
   })
   needs.releasers.defer('consumer name', () => lease.release())
-  return lease.name
+  return lease
 }
 
 function groupOf(settings: Settings, signal: TelemetrySignal): GroupOfStream {
   return { stream: streamKey(settings.streamPrefix, signal), group: settings.consumerGroup }
 }
 
-function openPool({ settings, logger }: ServiceOptions, releasers: Releasers, role: Role): pg.Pool {
-  const ofRole =
-    role === 'ingest'
-      ? // One for each batch that is written at once, and one to create partitions ahead.
-        { max: settings.writeConcurrency * TELEMETRY_SIGNALS.length + 1 }
-      : { max: settings.databasePoolMax, statementTimeoutMs: settings.statementTimeoutMs }
-  const pool = createPool({
-    ...ofRole,
-    databaseUrl: settings.databaseUrl,
-    applicationName: `observatory:${role}`,
-    onError: (error) => logger.warn({ err: error, pool: role }, 'a PostgreSQL connection was lost'),
-  })
-  releasers.defer(`PostgreSQL pool (${role})`, () => pool.end())
-  return pool
+function createRepositories(pool: pg.Pool) {
+  return {
+    traces: new TraceRepository(pool),
+    logRecords: new LogRecordRepository(pool),
+    metrics: new MetricRepository(pool),
+  }
 }
 
 function openRedis({ settings, logger }: ServiceOptions, releasers: Releasers, role: RedisRole): Redis {
@@ -221,16 +243,4 @@ function openRedis({ settings, logger }: ServiceOptions, releasers: Releasers, r
   })
   releasers.defer(`Redis connection (${role})`, () => redis.disconnect())
   return redis
-}
-
-async function readiness(state: ServiceState, pool: pg.Pool, commands: Redis): Promise<Readiness> {
-  const problems: string[] = []
-  if (state.phase !== 'running') problems.push(`the service is ${state.phase}`)
-  const database = await checkHealth(pool)
-  if (!database.ok) problems.push(`PostgreSQL: ${messageOf(database.error)}`)
-  if (commands.status !== 'ready') problems.push(`Redis: the connection is ${commands.status}`)
-  for (const [signal, worker] of state.workers) {
-    if (worker.problem !== undefined) problems.push(`ingest of ${signal}: ${worker.problem}`)
-  }
-  return { ready: problems.length === 0, problems }
 }

@@ -25,6 +25,9 @@ export interface Settings {
   readonly readCount: number
   readonly readBlockMs: number
   readonly inFlightMaxBytes: number
+  readonly reclaimMinIdleMs: number
+  readonly streamKeepEntries: number
+  readonly ledgerKeepDays: number
   readonly writeConcurrency: number
   readonly databasePoolMax: number
   readonly recordMaxBytes: number
@@ -124,9 +127,22 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
     64 * GIB,
     'Bytes read and not yet committed, over all streams, at which reading pauses.',
   ),
+  reclaimMinIdleMs: integer(
+    60_000,
+    1000,
+    86_400_000,
+    'How long an entry lies with a consumer that is gone before another one takes it over.',
+  ),
+  streamKeepEntries: integer(
+    10_000,
+    0,
+    1_000_000_000,
+    'Entries that stay in a stream after every group is done with them.',
+  ),
+  ledgerKeepDays: integer(7, 1, 3650, 'Days for which it is known what was ingested, at least.'),
   writeConcurrency: integer(2, 1, 16, 'Batches of one telemetry signal that are written at the same time.'),
   databasePoolMax: integer(10, 2, 1000, 'PostgreSQL connections of one pool.'),
-  recordMaxBytes: bytes(MIB, KIB, 64 * MIB, 'Size past which a record is refused.'),
+  recordMaxBytes: bytes(MIB, KIB, 16 * MIB, 'Size past which a record is refused.'),
   recordMaxDepth: integer(32, 1, 128, 'Nesting past which a record is refused.'),
   acceptPastDays: integer(30, 1, 3650, 'Age past which a record is refused.'),
   acceptFutureDays: integer(1, 0, 365, 'How far ahead of the clock a record may be before it is refused.'),

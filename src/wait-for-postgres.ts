@@ -1,4 +1,4 @@
-import { ObservatoryError, sqlStateOf } from './errors.ts'
+import { messageOf, ObservatoryError, sqlStateOf } from './errors.ts'
 import type { Logger } from './logger.ts'
 import { createClient, describePostgres, queryWithin } from './postgres-connection.ts'
 import { isTlsRefusal, waitForServer } from './wait-for-server.ts'
@@ -33,7 +33,8 @@ export async function waitForPostgres(options: WaitForPostgresOptions): Promise<
     timeoutMs: options.timeoutMs,
     signal,
     log: options.log,
-    isRefusal: (error) => REFUSALS.has(sqlStateOf(error) ?? '') || isTlsRefusal(error),
+    isRefusal: (error) =>
+      REFUSALS.has(sqlStateOf(error) ?? '') || isTlsRefusal(error) || messageOf(error) === WITHOUT_TLS,
     attempt: async (timeoutMs) => {
       const version = await askVersion(databaseUrl, timeoutMs, signal)
       assertSuitableVersion(server, version)
@@ -41,6 +42,9 @@ export async function waitForPostgres(options: WaitForPostgresOptions): Promise<
     },
   })
 }
+
+/** pg says so where sslmode asks for TLS that the server does not have. */
+const WITHOUT_TLS = 'The server does not support SSL connections'
 
 /** invalid_password, invalid_authorization_specification, invalid_catalog_name, insufficient_privilege. */
 const REFUSALS = new Set(['28P01', '28000', '3D000', '42501'])

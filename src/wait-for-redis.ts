@@ -32,7 +32,7 @@ export async function waitForRedis(options: WaitForRedisOptions): Promise<RedisV
     timeoutMs: options.timeoutMs,
     signal: options.signal,
     log: options.log,
-    isRefusal: (error) => isReplyRefusal(error) || isTlsRefusal(error),
+    isRefusal: (error) => isReplyRefusal(error) || isTlsRefusal(error) || isOtherProtocol(error),
     attempt: async (timeoutMs) => {
       const version = await askVersion(options.url, timeoutMs, options.signal)
       assertSuitableRedis(server, version)
@@ -55,6 +55,11 @@ export function describeRedis(url: string): string {
  */
 function isReplyRefusal(error: unknown): boolean {
   return /^(NOAUTH|WRONGPASS|NOPERM|DENIED|ERR (invalid )?DB index) /i.test(messageOf(error))
+}
+
+/** Something else than Redis answers there: ioredis could not read the first byte. */
+function isOtherProtocol(error: unknown): boolean {
+  return messageOf(error).startsWith('Unknown RESP type')
 }
 
 async function askVersion(

@@ -63,7 +63,7 @@ export async function waitForServer<T>(options: WaitOptions<T>): Promise<T> {
 
 function describeFailure(error: unknown): string {
   const code = codeOf(error)
-  const message = messageOf(error)
+  const message = messageOf(error).replace(/\.$/, '')
   return code === undefined || message.includes(code) ? message : `${message} (${code})`
 }
 

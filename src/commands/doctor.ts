@@ -2,11 +2,8 @@ import { Command } from 'commander'
 import { type LoadedSettings, loadSettings } from '../config.ts'
 import { messageOf, ObservatoryError } from '../errors.ts'
 import type { RunContext } from '../lifecycle.ts'
-import { describePostgres, openClient } from '../postgres-connection.ts'
-import { createRedis, whenReady } from '../redis.ts'
-import type { Settings } from '../settings.ts'
-import { waitForPostgres } from '../wait-for-postgres.ts'
-import { describeRedis, waitForRedis } from '../wait-for-redis.ts'
+import { describePostgres } from '../postgres-connection.ts'
+import { describeRedis } from '../wait-for-redis.ts'
 import { findPostgresClock, findRedisClock } from './doctor/clock-findings.ts'
 import { connectionsNeeded } from './doctor/connections-needed.ts'
 import { type Finding, fail, ok } from './doctor/finding.ts'
@@ -14,9 +11,10 @@ import { formatFindings } from './doctor/format-findings.ts'
 import { findNode } from './doctor/node-finding.ts'
 import { findInPostgres } from './doctor/postgres-findings.ts'
 import { findInRedis } from './doctor/redis-findings.ts'
+import { type OpenServersOptions, openPostgres, openRedis } from './open-servers.ts'
 import { EXIT_FAILED } from './report-error.ts'
 import { runCommand } from './run-command.ts'
-import { findServers, notRunning, type ServerUrls } from './servers.ts'
+import { findServers } from './servers.ts'
 import { addSettings } from './setting-flags.ts'
 
 const EXAMPLES = `
@@ -26,9 +24,6 @@ Examples:
   observatory doctor
   observatory doctor --database-url-file /run/secrets/db --redis-url redis://cache
   observatory doctor --json | jq -r '.[] | select(.level != "ok") | .advice'`
-
-/** A server that does not answer by then is a finding. */
-const PATIENCE_MS = 3000
 
 interface DoctorFlags {
   readonly json?: boolean
@@ -67,54 +62,28 @@ async function doctor(flags: DoctorFlags): Promise<void> {
 async function examine(loaded: LoadedSettings, context: RunContext): Promise<readonly Finding[]> {
   const log = (line: string): void => void process.stderr.write(`${line}\n`)
   const urls = await findServers(loaded, { releasers: context.releasers, log })
-  const inspection = { ...context, settings: loaded.settings, urls }
+  const options = { ...context, name: 'doctor', settings: loaded.settings, urls }
   const [postgres, redis] = await Promise.all([
-    orFinding('PostgreSQL', () => examinePostgres(inspection)),
-    orFinding('Redis', () => examineRedis(inspection)),
+    orFinding('PostgreSQL', () => examinePostgres(options)),
+    orFinding('Redis', () => examineRedis(options)),
   ])
   return [findNode(), ...postgres, ...redis]
 }
 
-interface Inspection extends RunContext {
-  readonly settings: Settings
-  readonly urls: ServerUrls
-}
-
-async function examinePostgres({
-  settings,
-  urls,
-  stopping,
-  releasers,
-}: Inspection): Promise<readonly Finding[]> {
-  const { databaseUrl } = urls
-  if (databaseUrl === undefined) throw notRunning(settings, 'PostgreSQL')
-  const timeoutMs = Math.min(PATIENCE_MS, settings.startupTimeoutMs)
-  const { version } = await waitForPostgres({ databaseUrl, timeoutMs, signal: stopping })
-  const client = await openClient({ databaseUrl, applicationName: 'observatory doctor' })
-  releasers.defer('PostgreSQL connection', () => client.end())
+async function examinePostgres(options: OpenServersOptions): Promise<readonly Finding[]> {
+  const { client, databaseUrl, version } = await openPostgres(options)
   return [
     ok('PostgreSQL', `${describePostgres(databaseUrl)}, version ${version}`),
-    ...(await findInPostgres(client, connectionsNeeded(settings))),
+    ...(await findInPostgres(client, connectionsNeeded(options.settings))),
     await findPostgresClock(client),
   ]
 }
 
-async function examineRedis({
-  settings,
-  urls,
-  stopping,
-  releasers,
-}: Inspection): Promise<readonly Finding[]> {
-  const { redisUrl } = urls
-  if (redisUrl === undefined) throw notRunning(settings, 'Redis')
-  const timeoutMs = Math.min(PATIENCE_MS, settings.startupTimeoutMs)
-  const { label } = await waitForRedis({ url: redisUrl, timeoutMs, signal: stopping })
-  const redis = createRedis({ url: redisUrl, role: 'commands', name: 'doctor', onError: () => undefined })
-  releasers.defer('Redis connection', () => redis.disconnect())
-  await whenReady(redis, stopping)
+async function examineRedis(options: OpenServersOptions): Promise<readonly Finding[]> {
+  const { redis, redisUrl, label } = await openRedis(options)
   return [
     ok('Redis', `${describeRedis(redisUrl)}, ${label}`),
-    ...(await findInRedis(redis, settings)),
+    ...(await findInRedis(redis, options.settings)),
     await findRedisClock(redis),
   ]
 }

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { joinServers } from '../embedded/servers.ts'
@@ -34,6 +35,8 @@ export function endUnusedServersCommand(): Command {
     .action(async (dataDir: string, pid: string) => {
       const leaving = identifyProcess(Number(pid))
       if (leaving !== undefined) await waitUntilGone(leaving, EXIT_TIMEOUT_MS)
+      // Joining would make it.
+      if (!existsSync(dataDir)) return
       const servers = await joinServers({ dataDir, postgres: false, redis: false })
       await servers.leave()
     })

@@ -33,7 +33,7 @@ export function quickstartCommand(): Command {
     .description('Start everything with live made-up LLM telemetry, and say what to look at.')
     .option(
       '--rate <traces>',
-      'traces per second, each of about 7 spans and 4 log records',
+      'traces per second, each of about 7 spans and 3 log records',
       positive(1000),
       5,
     )

@@ -7,6 +7,8 @@ import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../models/telemetry-sig
 import { waitForRedis } from '../wait-for-redis.ts'
 import { EXIT_FAILED } from './report-error.ts'
 import { runCommand } from './run-command.ts'
+import { assertReadable } from './send/input-source.ts'
+import { createMapping } from './send/record-mapping.ts'
 import { send } from './send/run-send.ts'
 import { isComplete, summaryLines } from './send/send-summary.ts'
 import { enterServers } from './servers.ts'
@@ -85,6 +87,9 @@ async function runSend(what: TelemetrySignal, file: string | undefined, flags: S
   const input = inputOf(file, flags)
   const loaded = loadSettings({ flags: { ...flags } })
   const { settings } = loaded
+  // What is wrong with the command is told before a Redis is started or waited for.
+  createMapping({ ...flags, telemetrySignal: what })
+  if (input.path !== undefined) await assertReadable(input.path)
   await runCommand(settings, async (context) => {
     const summary = await send({
       ...flags,

@@ -31,6 +31,7 @@ export interface StartedService {
 export async function startWithServers(options: StartOptions): Promise<StartedService> {
   const { loaded, roles, logger, stopping, releasers } = options
   const { settings } = loaded
+  const hasEmbeddedRedis = settings.redisUrl === undefined
   await tryAddress(settings.httpHost, settings.httpPort)
   const log = (line: string): void => logger.info(line)
   if (settings.databaseUrl === undefined || settings.redisUrl === undefined) {
@@ -42,7 +43,16 @@ export async function startWithServers(options: StartOptions): Promise<StartedSe
   stopping.throwIfAborted()
   log(`${describePostgres(urls.databaseUrl)}, ${originOf(loaded, 'DATABASE_URL')}`)
   log(`${describeRedis(urls.redisUrl)}, ${originOf(loaded, 'REDIS_URL')}`)
-  const service = await startService({ settings: { ...settings, ...urls }, roles, logger, stopping })
+  if (hasEmbeddedRedis) {
+    log('the embedded Redis writes to disk once a second: a crash of this machine loses what came after')
+  }
+  const service = await startService({
+    settings: { ...settings, ...urls },
+    roles,
+    logger,
+    stopping,
+    hasEmbeddedRedis,
+  })
   releasers.defer('service', () => service.stop())
   return { service, ...urls }
 }

@@ -1,12 +1,11 @@
 import { Command } from 'commander'
 import { type LoadedSettings, loadSettings } from '../config.ts'
 import type { RunContext } from '../lifecycle.ts'
-import { describePostgres, openClient } from '../postgres-connection.ts'
-import { createRedis, whenReady } from '../redis.ts'
-import { waitForPostgres } from '../wait-for-postgres.ts'
-import { describeRedis, waitForRedis } from '../wait-for-redis.ts'
+import { describePostgres } from '../postgres-connection.ts'
+import { describeRedis } from '../wait-for-redis.ts'
+import { openPostgres, openRedis } from './open-servers.ts'
 import { runCommand } from './run-command.ts'
-import { findServers, notRunning } from './servers.ts'
+import { findServers } from './servers.ts'
 import { addSettings } from './setting-flags.ts'
 import { readDatabaseState } from './status/database-state.ts'
 import { formatStatus, type StatusReport } from './status/format-status.ts'
@@ -18,9 +17,6 @@ Needs PostgreSQL and Redis, no running service; starts nothing. Rows with a "~" 
 Examples:
   observatory status
   observatory status --json | jq '.streams[] | {stream, lag}'`
-
-/** Who asks for the state wants to know now, even that there is none. */
-const PATIENCE_MS = 3000
 
 interface StatusFlags {
   readonly json?: boolean
@@ -53,25 +49,15 @@ async function status(flags: StatusFlags): Promise<void> {
   })
 }
 
-async function readStatus(
-  loaded: LoadedSettings,
-  { stopping, releasers }: RunContext,
-): Promise<StatusReport> {
+async function readStatus(loaded: LoadedSettings, context: RunContext): Promise<StatusReport> {
   const { settings } = loaded
   const log = (line: string): void => void process.stderr.write(`${line}\n`)
-  const { databaseUrl, redisUrl } = await findServers(loaded, { releasers, log })
-  if (databaseUrl === undefined) throw notRunning(settings, 'PostgreSQL')
-  if (redisUrl === undefined) throw notRunning(settings, 'Redis')
-  const timeoutMs = Math.min(PATIENCE_MS, settings.startupTimeoutMs)
-  await Promise.all([
-    waitForPostgres({ databaseUrl, timeoutMs, signal: stopping }),
-    waitForRedis({ url: redisUrl, timeoutMs, signal: stopping }),
+  const urls = await findServers(loaded, { releasers: context.releasers, log })
+  const options = { ...context, name: 'status', settings, urls }
+  const [{ client, databaseUrl }, { redis, redisUrl }] = await Promise.all([
+    openPostgres(options),
+    openRedis(options),
   ])
-  const client = await openClient({ databaseUrl, applicationName: 'observatory status' })
-  releasers.defer('PostgreSQL connection', () => client.end())
-  const redis = createRedis({ url: redisUrl, role: 'commands', name: 'status', onError: () => undefined })
-  releasers.defer('Redis connection', () => redis.disconnect())
-  await whenReady(redis, stopping)
   return {
     servers: { postgres: describePostgres(databaseUrl), redis: describeRedis(redisUrl) },
     streams: await readStreamStates(redis, settings),

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { EMBEDDED_POSTGRES_USER } from './postgres-password.ts'
+import { quoteForShell } from './quote-for-shell.ts'
 
 export interface ConnectionCommandsOptions {
   readonly dataDir: string
@@ -24,8 +25,4 @@ export function connectionCommands(options: ConnectionCommandsOptions): { psql?:
         }
       : {}),
   }
-}
-
-function quoteForShell(text: string): string {
-  return /^[\w./@%+:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

@@ -10,6 +10,11 @@ import type { RunningServer } from './servers-file.ts'
 const RECOVERY_TIMEOUT_MS = 300_000
 /** For a server that runs and says nothing. */
 const SILENCE_TIMEOUT_MS = 30_000
+/**
+ * For a refused password. It may be another server that refuses, which was faster to the port: then ours has not noticed yet, and
+ * ends once it has.
+ */
+const REFUSAL_TIMEOUT_MS = 3000
 const CONNECT_TIMEOUT_MS = 5000
 const POLL_MS = 25
 
@@ -29,12 +34,15 @@ export async function untilPostgresAnswers(
     const failure = await tryDatabase(dataDir, server.port, password)
     if (failure === undefined) return server
     if (!isRunning(server)) return undefined
-    // 57P03 cannot_connect_now: it is starting, recovering or stopping. 28P01 invalid_password will not change.
-    const state = sqlStateOf(failure)
-    const timeoutMs = state === '57P03' ? RECOVERY_TIMEOUT_MS : SILENCE_TIMEOUT_MS
-    if (state === '28P01' || Date.now() - begun > timeoutMs) throw notAnswering(dataDir, server, failure)
+    if (Date.now() - begun > patienceMs(sqlStateOf(failure))) throw notAnswering(dataDir, server, failure)
     await sleep(POLL_MS)
   }
+}
+
+/** 57P03 cannot_connect_now: it is starting, recovering or stopping. 28P01 invalid_password. */
+function patienceMs(sqlState: string | undefined): number {
+  if (sqlState === '57P03') return RECOVERY_TIMEOUT_MS
+  return sqlState === '28P01' ? REFUSAL_TIMEOUT_MS : SILENCE_TIMEOUT_MS
 }
 
 /** Undefined when the server on `port` is that of `dataDir` and has our database; else what is in the way. */

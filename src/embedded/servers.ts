@@ -7,8 +7,8 @@
  */
 import { randomUUID } from 'node:crypto'
 import { chmod, mkdir, realpath, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { ObservatoryError } from '../errors.ts'
+import { join, resolve } from 'node:path'
+import { messageOf, ObservatoryError } from '../errors.ts'
 import { isRunning, ownIdentity } from '../process-identity.ts'
 import { withFileLock } from './file-lock.ts'
 import { embeddedDatabaseUrl, findPostgres, startPostgres, stopPostgres } from './postgres.ts'
@@ -159,8 +159,22 @@ async function allOf(work: readonly Promise<void>[]): Promise<void> {
   if (failed !== undefined) throw failed.reason
 }
 
-/** The folder's real path. Closed to others: made so, or closed now when others could write to it. */
+/** The folder's real path. @throws ObservatoryError ERR_SERVER_UNSUITABLE when it cannot be the servers' own. */
 async function prepareFolder(path: string): Promise<string> {
+  try {
+    return await closedFolder(path)
+  } catch (cause) {
+    if (cause instanceof ObservatoryError) throw cause
+    throw new ObservatoryError(
+      'ERR_SERVER_UNSUITABLE',
+      `${resolve(path)} cannot be the folder of embedded servers: ${messageOf(cause)}. Name another one by DATA_DIR`,
+      { cause },
+    )
+  }
+}
+
+/** Closed to others: made so, or closed now when others could write to it. */
+async function closedFolder(path: string): Promise<string> {
   if ((await mkdir(path, { recursive: true, mode: 0o700 })) === undefined) {
     const { mode } = await stat(path)
     if (mode & 0o1000) {

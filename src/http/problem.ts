@@ -1,5 +1,16 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { codeOf, isRetryable, sqlStateOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
+
+/** What an answer that is no success says: RFC 9457, with the parameter at fault where there is one. */
+export interface Problem {
+  readonly status: number
+  readonly title: string
+  readonly detail: string
+  readonly parameter?: string
+}
 
 /** A refusal that names the parameter and says what would be right. */
 export class BadParameter extends Error {
@@ -13,27 +24,98 @@ export class BadParameter extends Error {
   }
 }
 
-/** Answers every error as `application/problem+json` (RFC 9457). What went wrong inside is logged, not told. */
+const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
+/** When to come again, in seconds: a lost PostgreSQL is mostly one that restarts. */
+const RETRY_AFTER_SECONDS = 5
+
+/** Answers with a problem. */
+export function sendProblem(reply: FastifyReply, problem: Problem): void {
+  if (problem.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
+  void reply.code(problem.status).type(PROBLEM_TYPE).send(textOf(problem))
+}
+
+/** Answers every error as a problem. What went wrong inside is logged, not told. */
 export function problemHandler(logger: Logger) {
   return (error: FastifyError | BadParameter, request: FastifyRequest, reply: FastifyReply): void => {
-    const status = error.statusCode ?? 500
-    if (status >= 500) logger.error({ url: request.url, err: error }, 'a request failed')
-    const problem = {
-      type: 'about:blank',
-      title: status >= 500 ? 'The request could not be answered' : 'The request is not valid',
-      status,
-      detail: status >= 500 ? 'The service has logged the cause; try again later' : detailOf(error),
-      ...(error instanceof BadParameter && { parameter: error.parameter }),
+    const problem = problemOf(error)
+    const clientIsGone = reply.raw.destroyed
+    if (problem.status >= 500 && !clientIsGone) {
+      logger.error({ url: request.url, err: error }, 'a request failed')
     }
-    void reply.code(status).type('application/problem+json').send(JSON.stringify(problem))
+    sendProblem(reply, problem)
   }
 }
 
+/** Answers what is not even a request of HTTP that Node.js takes, as a problem, and closes the connection. */
+export function answerClientError(error: Error, socket: Socket): void {
+  if (!socket.writable) {
+    socket.destroy()
+    return
+  }
+  const problem = clientProblemOf(codeOf(error))
+  const body = textOf(problem)
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    `Content-Type: ${PROBLEM_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
+}
+
+function textOf(problem: Problem): string {
+  return JSON.stringify({ type: 'about:blank', ...problem })
+}
+
+function problemOf(error: FastifyError | BadParameter): Problem {
+  if (error.statusCode !== undefined && error.statusCode < 500) {
+    return { status: error.statusCode, title: 'The request is not valid', ...faultOf(error) }
+  }
+  if (sqlStateOf(error) === QUERY_CANCELED) {
+    return {
+      status: 504,
+      title: 'The query took too long',
+      detail:
+        'PostgreSQL ended it (STATEMENT_TIMEOUT_MS): ask for a shorter time range, or for less with limit',
+    }
+  }
+  if (isRetryable(error)) {
+    return {
+      status: 503,
+      title: 'The request cannot be answered now',
+      detail: 'PostgreSQL is away or all connections to it are busy; try again later',
+    }
+  }
+  return {
+    status: 500,
+    title: 'The request could not be answered',
+    detail: 'The service has logged the cause; try again later',
+  }
+}
+
+const QUERY_CANCELED = '57014'
+
 /** Ajv says "must NOT have additional properties" of an unknown parameter: name it. */
-function detailOf(error: FastifyError | BadParameter): string {
-  const failure = 'validation' in error ? error.validation?.[0] : undefined
-  if (failure === undefined) return error.message
+function faultOf(error: FastifyError | BadParameter): Pick<Problem, 'detail' | 'parameter'> {
+  if (error instanceof BadParameter) return { detail: error.message, parameter: error.parameter }
+  const failure = error.validation?.[0]
+  if (failure === undefined) return { detail: error.message }
   const unknown = failure.params.additionalProperty
-  if (typeof unknown === 'string') return `${unknown} is not a parameter of this route`
-  return `${failure.instancePath.slice(1) || 'The query'} ${failure.message ?? 'is not valid'}`
+  if (typeof unknown === 'string') {
+    return { detail: `${unknown} is not a parameter of this route`, parameter: unknown }
+  }
+  const parameter = failure.instancePath.slice(1)
+  return { detail: `${parameter} ${failure.message ?? 'is not valid'}`, parameter }
+}
+
+function clientProblemOf(code: string | undefined): Problem {
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    const detail = 'The URL and the headers together may have 16 KiB'
+    return { status: 431, title: 'The request is too long', detail }
+  }
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    const detail = 'The request did not come to its end in time'
+    return { status: 408, title: 'The request is not complete', detail }
+  }
+  return { status: 400, title: 'The request is not valid', detail: 'This is not HTTP/1.1' }
 }

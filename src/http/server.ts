@@ -1,9 +1,9 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { codeOf, ObservatoryError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import { problemHandler } from './problem.ts'
+import { answerClientError, problemHandler, sendProblem } from './problem.ts'
 import { type OperationRoutesOptions, operationRoutes } from './routes/operations.ts'
-import { type RecordRoutesOptions, recordRoutes } from './routes/records.ts'
+import { MAX_PARAMETER_LENGTH, type RecordRoutesOptions, recordRoutes } from './routes/records.ts'
 
 export interface HttpServerOptions extends OperationRoutesOptions {
   readonly logger: Logger
@@ -13,25 +13,20 @@ export interface HttpServerOptions extends OperationRoutesOptions {
 
 /** Builds the HTTP server with all its routes. It listens when {@link listen} is called. */
 export function buildServer(options: HttpServerOptions): FastifyInstance {
+  const onError = problemHandler(options.logger)
   const app = Fastify({
     // An unknown parameter is refused, never dropped.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
     forceCloseConnections: true,
     return503OnClosing: false,
+    routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
+    // Of a path that cannot be decoded, or whose parameter is too long.
+    frameworkErrors: onError,
+    clientErrorHandler: answerClientError,
   })
-  app.setErrorHandler(problemHandler(options.logger))
+  app.setErrorHandler(onError)
   app.setNotFoundHandler((request, reply) => {
-    void reply
-      .code(404)
-      .type('application/problem+json')
-      .send(
-        JSON.stringify({
-          type: 'about:blank',
-          title: 'No such route',
-          status: 404,
-          detail: `${request.method} ${request.url}`,
-        }),
-      )
+    sendProblem(reply, { status: 404, title: 'No such route', detail: `${request.method} ${request.url}` })
   })
   operationRoutes(app, options)
   if (options.repositories !== undefined) recordRoutes(app, { repositories: options.repositories })

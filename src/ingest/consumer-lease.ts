@@ -1,12 +1,15 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Redis } from 'ioredis'
+import { messageOf } from '../errors.ts'
 import { sleep } from '../lifecycle.ts'
 import { isRunning, ownIdentity } from '../process-identity.ts'
 
 /** A lease that is not renewed for this long is free. */
 const LEASE_MS = 15_000
 const RENEW_MS = 5_000
+/** Redis may be silent while a process stops. An unreleased lease ends by itself, so it is not worth a longer wait. */
+const RELEASE_MAX_MS = 2_000
 /** More processes than this on one host are given names in this range anyway: leases only keep names apart. */
 const MAX_SLOTS = 1024
 
@@ -34,59 +37,95 @@ return 0`
 export class ConsumerLease {
   readonly name: string
   readonly #redis: Redis
-  readonly #key: string
-  readonly #identity: string
+  readonly #options: LeaseOptions
+  readonly #identity = ownHolder()
   readonly #ended = new AbortController()
   readonly #renewing: Promise<void>
 
-  private constructor(redis: Redis, held: { name: string; key: string; identity: string }, onError: OnError) {
-    this.name = held.name
+  private constructor(redis: Redis, name: string, options: LeaseOptions) {
+    this.name = name
     this.#redis = redis
-    this.#key = held.key
-    this.#identity = held.identity
-    this.#renewing = this.#renew(onError)
+    this.#options = options
+    this.#renewing = this.#renew()
   }
 
-  /** Takes the lowest free slot. @throws when Redis does not answer. */
-  static async acquire(
-    redis: Redis,
-    options: { readonly prefix: string; readonly group: string; readonly onError: OnError },
-  ): Promise<ConsumerLease> {
+  /** Takes the lowest free slot, or the name that is asked for whoever has it. @throws when Redis does not answer. */
+  static async acquire(redis: Redis, options: LeaseOptions): Promise<ConsumerLease> {
     const identity = ownHolder()
     for (let slot = 0; ; slot += 1) {
-      const name = `${hostname()}-${slot}`
-      const key = `${options.prefix}:consumer:${options.group}:${name}`
+      const name = options.name ?? `${hostname()}-${slot}`
+      const key = leaseKey(options, name)
       const taken =
         (await redis.set(key, identity, 'PX', LEASE_MS, 'NX')) === 'OK' ||
         (await takeOverFromTheDead(redis, key, identity)) ||
-        slot === MAX_SLOTS
-      if (taken) return new ConsumerLease(redis, { name, key, identity }, options.onError)
+        slot === MAX_SLOTS ||
+        options.name !== undefined
+      if (taken) return new ConsumerLease(redis, name, options)
     }
   }
 
-  /** Gives the name back. */
-  async release(): Promise<void> {
-    this.#ended.abort()
-    await this.#renewing
-    await this.#redis.eval(RELEASE, 1, this.#key, this.#identity)
+  /** Whether a consumer of the same group is at work: somebody renews the lease of its name. */
+  async isAlive(consumer: string): Promise<boolean> {
+    return (await this.#redis.exists(leaseKey(this.#options, consumer))) === 1
   }
 
-  async #renew(onError: OnError): Promise<void> {
+  /** Gives the name back, within two seconds. Never fails: where Redis is away or silent, the lease ends by itself. */
+  async release(): Promise<void> {
+    this.#ended.abort()
+    const patience = new AbortController()
+    const tooLong = sleep(RELEASE_MAX_MS, patience.signal).then(() => {
+      throw new Error(`no answer within ${RELEASE_MAX_MS} ms`)
+    })
+    try {
+      await Promise.race([this.#giveBack(), tooLong])
+    } catch (cause) {
+      const message = `The consumer name ${this.name} was not given back (${messageOf(cause)}); its lease ends by itself`
+      this.#options.onError(new Error(message, { cause }))
+    } finally {
+      patience.abort()
+    }
+  }
+
+  async #giveBack(): Promise<void> {
+    // A renewal that is under way would take the lease again.
+    await this.#renewing
+    if (this.#redis.status === 'ready')
+      await this.#redis.eval(RELEASE, 1, leaseKey(this.#options, this.name), this.#identity)
+  }
+
+  async #renew(): Promise<void> {
     const { signal } = this.#ended
     for (;;) {
       await sleep(RENEW_MS, signal).catch(() => undefined)
       if (signal.aborted) return
       try {
-        const held = await this.#redis.eval(RENEW, 1, this.#key, this.#identity, LEASE_MS)
-        if (held !== 1) onError(new Error(`Another process took the consumer name ${this.name}`))
+        const held = await this.#redis.eval(
+          RENEW,
+          1,
+          leaseKey(this.#options, this.name),
+          this.#identity,
+          LEASE_MS,
+        )
+        if (held !== 1)
+          this.#options.onError(new Error(`Another process took the consumer name ${this.name}`))
       } catch (error) {
-        onError(error)
+        this.#options.onError(error)
       }
     }
   }
 }
 
-type OnError = (error: unknown) => void
+interface LeaseOptions {
+  readonly prefix: string
+  readonly group: string
+  /** A name of the user's choice. */
+  readonly name?: string | undefined
+  readonly onError: (error: unknown) => void
+}
+
+function leaseKey({ prefix, group }: LeaseOptions, name: string): string {
+  return `${prefix}:consumer:${group}:${name}`
+}
 
 async function takeOverFromTheDead(redis: Redis, key: string, identity: string): Promise<boolean> {
   const holder = await redis.get(key)

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../models/telemetry-signal.ts'
 import type { GroupOfStream } from './consumer-group.ts'
 
 /** How far a group is. `lag` is null when Redis does not know, which it says after XDEL and XTRIM. */
@@ -7,15 +8,25 @@ export interface GroupState {
   readonly pending: number
 }
 
-/** The state of a group, by XINFO GROUPS; undefined when the stream or the group is not there. */
-export async function readGroupState(
+/** The state of each signal's group, by XINFO GROUPS. Those are left out that are not there, or of which Redis does not tell. */
+export async function readGroupStates(
+  redis: Redis,
+  groupOf: (signal: TelemetrySignal) => GroupOfStream,
+): Promise<ReadonlyMap<TelemetrySignal, GroupState>> {
+  const states = new Map<TelemetrySignal, GroupState>()
+  const read = async (signal: TelemetrySignal) => {
+    const state = await readGroupState(redis, groupOf(signal)).catch(() => undefined)
+    if (state !== undefined) states.set(signal, state)
+  }
+  await Promise.all(TELEMETRY_SIGNALS.map(read))
+  return states
+}
+
+async function readGroupState(
   redis: Redis,
   { stream, group }: GroupOfStream,
 ): Promise<GroupState | undefined> {
-  const groups = (await redis.xinfo('GROUPS', stream).catch((error: Error) => {
-    if (error.message.startsWith('ERR no such key')) return []
-    throw error
-  })) as unknown[][]
+  const groups = (await redis.xinfo('GROUPS', stream)) as unknown[][]
   for (const fields of groups) {
     const state = new Map(
       fields.flatMap((name, index) => (index % 2 === 0 ? [[name, fields[index + 1]]] : [])),

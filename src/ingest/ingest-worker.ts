@@ -4,18 +4,19 @@ import { messageOf } from '../errors.ts'
 import { backoffMs, sleep } from '../lifecycle.ts'
 import type { Logger } from '../logger.ts'
 import { countOutcome, type Metrics } from '../metrics.ts'
-import { formatEntryId } from '../models/stream-entry.ts'
+import { formatEntryId, parseEntryId } from '../models/stream-entry.ts'
 import type { TelemetrySignal } from '../models/telemetry-signal.ts'
 import { whenReady } from '../redis.ts'
 import type { Partitions } from '../retention/partitions.ts'
 import type { WriteRetry } from '../writers/batch-writer.ts'
 import type { Interner } from '../writers/interner.ts'
+import { findListed } from '../writers/ledger.ts'
 import type { BufferStats, TelemetryWriter, TelemetryWriterOptions } from '../writers/telemetry-writer.ts'
 import type { BatchOutcome } from '../writers/write-transaction.ts'
 import { ackEntries, type GroupOfStream } from './consumer-group.ts'
 import type { InFlight } from './in-flight.ts'
 import { ingest } from './pipeline.ts'
-import { EntryReader } from './read-entries.ts'
+import { EntryReader, type ReadOptions } from './read-entries.ts'
 
 export interface IngestWorkerOptions<T extends object> extends GroupOfStream {
   readonly signal: TelemetrySignal
@@ -30,6 +31,7 @@ export interface IngestWorkerOptions<T extends object> extends GroupOfStream {
   readonly partitions: Partitions
   readonly interner: Interner
   readonly read: { readonly maxCount: number; readonly blockMs: number }
+  readonly claim: Pick<ReadOptions['claim'], 'minIdleMs' | 'isAlive'>
   readonly write: Pick<
     TelemetryWriterOptions<T>,
     'maxRows' | 'maxBytes' | 'maxAgeMs' | 'concurrency' | 'recordLimits' | 'deadLetterPayload'
@@ -56,6 +58,8 @@ export class IngestWorker<T extends object> {
   #failure: unknown
   #writeProblem: unknown
   #ackProblem: unknown
+  /** Whether the last attempt to write anything failed. */
+  #isWriteFailing = false
   #received = 0
   #settled = 0
 
@@ -74,12 +78,14 @@ export class IngestWorker<T extends object> {
         metrics.redisErrors.inc({ signal })
         logger.warn({ stream, err: error }, 'reading the stream failed; trying again')
       },
-      onVanished: (ids) => {
-        metrics.entriesVanished.inc({ signal }, ids.length)
-        logger.error(
-          { stream, ids: ids.slice(0, 10), count: ids.length },
-          'pending entries were removed from the stream',
-        )
+      onVanished: (ids) => this.#settleVanished(ids),
+      claim: {
+        ...options.claim,
+        mayClaim: () => !this.#isWriteFailing,
+        onClaimed: (entries) => {
+          metrics.entriesClaimed.inc({ signal }, entries)
+          logger.info({ stream, entries }, 'took over entries that another consumer left pending')
+        },
       },
     })
     this.#writer = options.createWriter({
@@ -134,7 +140,10 @@ export class IngestWorker<T extends object> {
   /** Stops reading and resolves when all that was read is committed and acknowledged. */
   async stop(): Promise<void> {
     this.#stopping.abort()
+    const { reader, read } = this.#options
+    const cut = setTimeout(() => reader.disconnect(), read.blockMs + 2000)
     await this.#running
+    clearTimeout(cut)
   }
 
   /** Ends at once: what is not committed stays pending. */
@@ -154,6 +163,7 @@ export class IngestWorker<T extends object> {
     const { batch, rowsWritten, duplicates, deadLetters } = outcome
     const reasons = deadLetters.map(({ letter }) => letter.reason)
     this.#writeProblem = undefined
+    this.#isWriteFailing = false
     this.#settled += batch.rows
     countOutcome(metrics, signal, { rowsWritten, duplicates, reasons })
     metrics.copySeconds.observe({ signal }, outcome.copyMs / 1000)
@@ -168,6 +178,24 @@ export class IngestWorker<T extends object> {
     )
     await this.#acknowledge(batch.entries.map(({ id }) => formatEntryId(id)))
     inFlight.settled(stream, { entries: batch.entries.length, bytes: batch.bytes, records: batch.rows })
+  }
+
+  /**
+   * Somebody removed pending entries from the stream. Those that the ledger lists were committed, only their acknowledgement had not come
+   * through; the others are lost, which can only be reported, and is before they are acknowledged.
+   */
+  async #settleVanished(ids: readonly string[]): Promise<void> {
+    const { pool, commands, signal, stream, metrics, logger } = this.#options
+    const listed = await findListed(pool, stream, ids.map(parseEntryId))
+    const lost = ids.filter((id) => !listed.has(id))
+    if (lost.length > 0) {
+      metrics.entriesLost.inc({ signal }, lost.length)
+      logger.error(
+        { stream, ids: lost.slice(0, 10), count: lost.length },
+        'entries were removed from the stream before they were ingested, and are lost',
+      )
+    }
+    await ackEntries(commands, this.#options, ids)
   }
 
   /** Tries for as long as it takes, or until told to stop: what is committed and still pending, the ledger recognises. */
@@ -195,6 +223,7 @@ export class IngestWorker<T extends object> {
     const { signal, stream, metrics, logger } = this.#options
     metrics.writeRetries.inc({ signal, cause: sqlState?.slice(0, 2) ?? 'connection' })
     if (failure === 'unready') this.#writeProblem = error
+    if (failure !== 'data') this.#isWriteFailing = true
     logger.warn({ stream, sqlState, err: error, attempt, delayMs }, 'writing a batch failed; trying again')
   }
 }

@@ -3,6 +3,7 @@ import { isRetryable } from '../errors.ts'
 import { backoffMs, sleep } from '../lifecycle.ts'
 import { parseEntryId } from '../models/stream-entry.ts'
 import { whenReady } from '../redis.ts'
+import { claimIdle } from './claim-idle.ts'
 import { ensureGroup, type GroupOfStream, replyStartsWith } from './consumer-group.ts'
 import type { InFlight } from './in-flight.ts'
 import { bytesOfFields, type EntryChunk, type StreamEntry } from './stream-entries.ts'
@@ -17,8 +18,15 @@ export interface ReadOptions extends GroupOfStream {
   /** Ends the source after the read that is under way: what it returns is still ingested. */
   readonly stopping: AbortSignal
   readonly onError: (error: unknown) => void
-  /** Pending entries of ours that no longer exist in the stream. They stay pending. */
-  readonly onVanished: (ids: readonly string[]) => void
+  /** Pending entries that are no longer in the stream. What is not acknowledged by this is met again. */
+  readonly onVanished: (ids: readonly string[]) => Promise<void>
+  readonly claim: {
+    readonly minIdleMs: number
+    readonly isAlive: (consumer: string) => Promise<boolean>
+    /** Whether what is claimed could be written: else it is left to whoever can. */
+    readonly mayClaim: () => boolean
+    readonly onClaimed: (entries: number) => void
+  }
 }
 
 /**
@@ -33,14 +41,20 @@ const FIRST_COUNT = 16
 /** Pending entries are read by few: those that were too much for a process once must not be so again at every start. */
 const MAX_PENDING_COUNT = 16
 
-type Reply = [stream: Buffer, entries: [id: Buffer, fields: Buffer[] | null][]][] | null
+/** Looked for what others left behind at least this often, however long it may lie. */
+const CLAIM_INTERVAL_MAX_MS = 30_000
+
+/** The fields are null of an entry that is pending, but no longer in the stream. */
+type ReplyEntry = readonly [id: Buffer, fields: readonly Buffer[] | null]
+type Reply = [stream: Buffer, entries: ReplyEntry[]][] | null
 
 /**
  * Reads one stream as one consumer of its group.
  *
  * States: *pending*, re-reads what was delivered to this consumer but never acknowledged, from the beginning of its list; when that is read,
  * *fresh*, reads `>`. An error (a lost connection may have lost a reply, whose entries are then pending) leads to *settling*: wait until
- * all that was read is settled, so that nothing is read twice, then pending again.
+ * all that was read is settled, so that nothing is read twice, then pending again. So does finding more pending than is held. From
+ * fresh, now and then: *claiming*, takes over what consumers that are gone left pending.
  */
 export class EntryReader {
   readonly #options: ReadOptions
@@ -48,9 +62,13 @@ export class EntryReader {
   #largestBytes = 1
   #mustReread = true
   #problem: unknown
+  readonly #claimIntervalMs: number
+  #claimAt: number
 
   constructor(options: ReadOptions) {
     this.#options = options
+    this.#claimIntervalMs = Math.min(options.claim.minIdleMs / 2, CLAIM_INTERVAL_MAX_MS)
+    this.#claimAt = performance.now() + this.#claimIntervalMs * Math.random()
   }
 
   /** Why the last read failed; undefined when it did not. */
@@ -64,6 +82,7 @@ export class EntryReader {
     for (let failures = 0; !stopping.aborted; ) {
       try {
         if (this.#mustReread) yield* this.#readPending()
+        if (performance.now() >= this.#claimAt) yield* this.#claimIdle()
         const chunk = await this.#readFresh()
         failures = 0
         this.#problem = undefined
@@ -83,7 +102,7 @@ export class EntryReader {
   }
 
   async *#readPending(): AsyncGenerator<EntryChunk> {
-    const { redis, stream, inFlight, stopping, onVanished } = this.#options
+    const { redis, stream, inFlight, stopping } = this.#options
     await inFlight.drained(stream, stopping)
     await whenReady(redis, stopping)
     await ensureGroup(redis, this.#options)
@@ -93,13 +112,39 @@ export class EntryReader {
       const reply = await this.#xreadgroup(after)
       const ids = reply.map(([id]) => id.toString('latin1'))
       const vanished = ids.filter((_, index) => reply[index]?.[1] === null)
-      if (vanished.length > 0) onVanished(vanished)
+      await this.#settleVanished(vanished)
       const last = ids.at(-1)
       if (last === undefined) return
       after = last
       const chunk = this.#chunk(reply, false)
       if (chunk.entries.length > 0) yield chunk
     }
+  }
+
+  async *#claimIdle(): AsyncGenerator<EntryChunk> {
+    const { redis, stream, group, consumer, inFlight, stopping, claim } = this.#options
+    this.#claimAt = performance.now() + this.#claimIntervalMs
+    const [, , , holders] = (await redis.xpending(stream, group)) as [
+      number,
+      unknown,
+      unknown,
+      [string, string][] | null,
+    ]
+    const ours = Number(holders?.find(([holder]) => holder === consumer)?.[1] ?? 0)
+    if (ours > inFlight.of(stream).entries) this.#mustReread = true
+    if (!claim.mayClaim()) return
+    for await (const { entries, vanished } of claimIdle({ redis, stream, group, consumer, ...claim })) {
+      await this.#settleVanished(vanished)
+      if (entries.length === 0) continue
+      claim.onClaimed(entries.length)
+      yield this.#chunk(entries, false)
+      await inFlight.room(stopping)
+    }
+  }
+
+  /** Failing to learn whether they were ingested holds up nothing else. */
+  async #settleVanished(ids: readonly string[]): Promise<void> {
+    if (ids.length > 0) await this.#options.onVanished(ids).catch(this.#options.onError)
   }
 
   async #readFresh(): Promise<EntryChunk | undefined> {
@@ -115,7 +160,7 @@ export class EntryReader {
     }
   }
 
-  async #xreadgroup(id: string): Promise<[Buffer, Buffer[] | null][]> {
+  async #xreadgroup(id: string): Promise<readonly ReplyEntry[]> {
     const { redis, group, consumer, stream, blockMs } = this.#options
     const from = ['GROUP', group, consumer] as const
     const count = id === '>' ? this.#count : Math.min(this.#count, MAX_PENDING_COUNT)
@@ -125,7 +170,7 @@ export class EntryReader {
     return reply?.[0]?.[1] ?? []
   }
 
-  #chunk(reply: readonly [Buffer, Buffer[] | null][], contiguous: boolean): EntryChunk {
+  #chunk(reply: readonly ReplyEntry[], contiguous: boolean): EntryChunk {
     const { stream, inFlight, maxCount } = this.#options
     const entries: StreamEntry[] = []
     let bytes = 0

@@ -1,7 +1,9 @@
-import type { Readable } from 'node:stream'
+import { addAbortSignal, type Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import type pg from 'pg'
 import QueryStream from 'pg-query-stream'
+import { cancelQuery } from '../cancel-query.ts'
+import { messageOf, ObservatoryError, sqlStateOf } from '../errors.ts'
 
 export interface SqlQuery {
   readonly text: string
@@ -17,30 +19,48 @@ const BATCH_SIZE = 1000
  *
  * Aborting `signal`, or destroying the stream, cancels the query in the server and gives the connection back.
  *
- * @throws when no connection is to be had; errors of the query are errors of the stream.
+ * @throws ObservatoryError ERR_SERVER_UNREACHABLE when no connection is to be had; errors of the query are errors of the stream.
  */
 export async function streamRows(pool: pg.Pool, query: SqlQuery, signal: AbortSignal): Promise<Readable> {
   signal.throwIfAborted()
-  const client = await pool.connect()
-  const cursor = new QueryStream(query.text, [...query.values], { rowMode: 'array', batchSize: BATCH_SIZE })
-  const rows: Readable = client.query(cursor)
-  let cancelled: Promise<unknown> | undefined
-  // Closing a cursor waits for the server to finish what it is doing: a cancel from another connection ends that.
-  const cancel = () => {
-    const { processID } = client as pg.PoolClient & { processID: number }
-    cancelled = pool.query('select pg_cancel_backend($1)', [processID]).catch(() => undefined)
-    rows.destroy(signal.reason)
+  const client = await connect(pool)
+  if (signal.aborted) {
+    client.release()
+    throw signal.reason
   }
-  const ignoreAbort = () => signal.removeEventListener('abort', cancel)
-  signal.addEventListener('abort', cancel, { once: true })
-  rows.once('end', ignoreAbort)
-  finished(rows)
-    .catch((error: Error) => error)
-    .then(async (error) => {
-      ignoreAbort()
-      // A cancel may arrive late: it must not find the query of whoever has the connection next.
-      await cancelled
-      client.release(error ?? cancelled !== undefined)
-    })
+  const rows: Readable = addAbortSignal(signal, client.query(new RowStream(client, query)))
+  finished(rows).then(
+    () => client.release(),
+    // Thrown away: the query may still run, and a late cancel must not find that of whoever has the connection next.
+    (error: Error) => client.release(error),
+  )
   return rows
+}
+
+async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
+  try {
+    return await pool.connect()
+  } catch (error) {
+    throw new ObservatoryError(
+      'ERR_SERVER_UNREACHABLE',
+      `No connection to PostgreSQL for a query (${messageOf(error)}): see that it runs, or raise DATABASE_POOL_MAX`,
+      { cause: error },
+    )
+  }
+}
+
+class RowStream extends QueryStream {
+  readonly #client: pg.PoolClient
+
+  constructor(client: pg.PoolClient, { text, values }: SqlQuery) {
+    super(text, [...values], { rowMode: 'array', batchSize: BATCH_SIZE })
+    this.#client = client
+  }
+
+  /** Does not close the cursor, which would wait for the server to finish what it is doing: the connection is thrown away. */
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    const serverIsDone = this.readableEnded || sqlStateOf(error) !== undefined
+    if (serverIsDone) callback(error)
+    else cancelQuery(this.#client).then(() => callback(error))
+  }
 }

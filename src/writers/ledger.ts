@@ -76,6 +76,17 @@ export async function claimOverlapping(
   return { kind: 'some', claimed }
 }
 
+/** Which of the given ids any row of the stream lists, whatever the content that bore them. */
+export async function findListed(
+  client: Pick<pg.ClientBase, 'query'>,
+  stream: string,
+  ids: readonly EntryId[],
+): Promise<ReadonlySet<string>> {
+  const ranges = ids.map((id) => ({ first: id, last: id }))
+  const listed = await listedEntries(client, { stream, ids: multirange(ranges) })
+  return new Set([...listed].map((key) => key.slice(0, key.indexOf(':'))))
+}
+
 /** The advisory lock of the stream `$1`. */
 const STREAM_LOCK = `hashtextextended('observatory ledger of ' || $1, 0)`
 
@@ -129,7 +140,10 @@ function hasRepeats(entries: readonly LedgerEntry[]): boolean {
 }
 
 /** Every entry that a committed row overlapping `row.ids` lists, in any fork, as listing keys. */
-async function listedEntries(client: pg.ClientBase, row: Omit<LedgerRow, 'fork'>): Promise<Set<string>> {
+async function listedEntries(
+  client: Pick<pg.ClientBase, 'query'>,
+  row: Omit<LedgerRow, 'fork'>,
+): Promise<Set<string>> {
   const { rows } = await client.query<{ entries: Buffer }>(
     `select entries from ingest_ledger where stream = $1 and ids && $2::nummultirange`,
     [row.stream, row.ids],

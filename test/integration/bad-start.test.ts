@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { withPostgres } from '../helpers/postgres.ts'
-import { type Finished, runObservatory } from '../helpers/run-observatory.ts'
+import { type Finished, RunningCommand, runObservatory } from '../helpers/run-observatory.ts'
 import { createTestDatabase, type TestDatabase } from '../helpers/test-database.ts'
 import { createTestPrefix, withRedis } from '../helpers/test-redis.ts'
 
@@ -133,6 +133,50 @@ describe('a server that cannot be used', () => {
     expect(stderr).toMatch(line(/Redis at 127\.0\.0\.1:1 did not answer within 300 ms: .*REDIS_URL/))
     expect(stderr).not.toContain('topsecret')
     expect(await tablesOf()).toBe(0)
+  })
+
+  test('Redis away: having told so, the process ends', async () => {
+    const command = new RunningCommand(['serve'], {
+      env: { ...env, REDIS_URL: `redis://${NOBODY}` },
+      cwd,
+    })
+    await command.says('did not answer within 300 ms')
+    const toldMs = performance.now()
+    await command.finished
+    expect(performance.now() - toldMs).toBeLessThan(1000)
+  })
+
+  test('something else than Redis at its address is a wrong setting, and not waited for', async () => {
+    taken = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+    await new Promise<void>((resolve) => taken?.listen(0, '127.0.0.1', resolve))
+    const { port } = taken.address() as { port: number }
+    const { code, stderr } = await serve({
+      REDIS_URL: `redis://127.0.0.1:${port}`,
+      STARTUP_TIMEOUT_MS: '60000',
+    })
+    expect(code).toBe(2)
+    expect(stderr).toMatch(line(/refused the connection: Unknown RESP type .*correct REDIS_URL/))
+  })
+
+  test('a PostgreSQL without the TLS that is asked for is a wrong setting, and not waited for', async () => {
+    const { code, stderr } = await serve({
+      DATABASE_URL: `${database.databaseUrl}?sslmode=require`,
+      STARTUP_TIMEOUT_MS: '60000',
+    })
+    expect(code).toBe(2)
+    expect(stderr).toMatch(
+      line(/refused the connection: The server does not support SSL connections; correct DATABASE_URL/),
+    )
+  })
+
+  test('a data folder that is a file', async () => {
+    const dataDir = join(cwd, 'file')
+    await writeFile(dataDir, '')
+    const { code, stderr } = await serve({ DATABASE_URL: '', REDIS_URL: '', DATA_DIR: dataDir })
+    expect(code).toBe(1)
+    expect(stderr).toMatch(
+      line(/\/file cannot be the folder of embedded servers: EEXIST.*\. Name another one by DATA_DIR/),
+    )
   })
 
   test('a password that PostgreSQL refuses is a wrong setting, and not waited for', async () => {

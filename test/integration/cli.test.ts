@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -54,8 +55,9 @@ describe('help', () => {
 
 describe('wrong usage', () => {
   test.each([
-    [['sevre'], /unknown command 'sevre'[\s\S]*Did you mean serve/],
+    [['sevre'], /unknown command 'sevre'[\s\S]*Did you mean serve[\s\S]*\(observatory --help shows/],
     [['serve', '--http-prot', '1'], /unknown option '--http-prot'[\s\S]*Did you mean --http-port/],
+    [['serve', '--port', '1'], /unknown option '--port'\n\(observatory serve --help shows/],
     [['serve', '--only', 'cooking'], /--only <role>.*'cooking' is invalid. Allowed choices are/],
     [['serve', 'now'], /too many arguments/],
     [['quickstart', '--rate', '0'], /Expected a number above 0/],
@@ -100,6 +102,11 @@ describe('output', () => {
     )
     expect((await run(failing, { LOG_LEVEL: 'debug' })).stderr).toMatch(/\n {4}at /)
   })
+})
+
+test('what ends servers after an exit does not make the folder of servers that never started', async () => {
+  expect(await run(['end-unused-servers', 'never-made', '1999999999'])).toMatchObject({ code: 0, stderr: '' })
+  expect(existsSync(join(cwd, 'never-made'))).toBe(false)
 })
 
 describe('with servers', () => {
@@ -333,7 +340,8 @@ describe('with servers', () => {
         const { of } = await examine('--write-concurrency', '16', '--database-pool-max', '1000')
         expect(of('PostgreSQL connections')).toMatchObject({
           level: 'fail',
-          found: expect.stringMatching(/1049 needed/),
+          // 16 batches of each signal, one for maintenance, one for probes.
+          found: expect.stringMatching(/1050 needed/),
         })
         expect(of('PostgreSQL lock waits')).toMatchObject({
           level: 'warn',

@@ -6,12 +6,19 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { startPostgres, stopPostgres } from '../../src/embedded/postgres.ts'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { embeddedDatabaseUrl, startPostgres, stopPostgres } from '../../src/embedded/postgres.ts'
 import { findOtherAccount } from '../../src/embedded/postgres-account.ts'
+import { untilPostgresAnswers } from '../../src/embedded/postgres-answer.ts'
 import { type JoinedServers, type JoinServersOptions, joinServers } from '../../src/embedded/servers.ts'
 import { readServersFile, type ServersFile } from '../../src/embedded/servers-file.ts'
-import { commandLineOf, identifyProcess, isRunning, workingFolderOf } from '../../src/process-identity.ts'
+import {
+  commandLineOf,
+  identifyProcess,
+  isRunning,
+  ownIdentity,
+  workingFolderOf,
+} from '../../src/process-identity.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { withPostgres } from '../helpers/postgres.ts'
 
@@ -167,6 +174,23 @@ describe('joining', () => {
     }
   })
 
+  test('a PostgreSQL that lost the race for its port to another one has ended, however that one answers', async () => {
+    const loser = spawn('sleep', ['0.3'])
+    users.push(loser)
+    const server = { ...identifyProcess(loser.pid!)!, port: await portThatRefusesOurPassword() }
+    expect(await untilPostgresAnswers(dataDir, server)).toBeUndefined()
+  })
+
+  test('a PostgreSQL that runs on and refuses our password is not waited for long', async () => {
+    const startMs = performance.now()
+    const server = { ...ownIdentity(), port: await portThatRefusesOurPassword() }
+    await expect(untilPostgresAnswers(dataDir, server)).rejects.toMatchObject({
+      code: 'ERR_SERVER_UNREACHABLE',
+      message: expect.stringMatching(/runs but does not let us in: password authentication failed/),
+    })
+    expect(performance.now() - startMs).toBeLessThan(6000)
+  })
+
   test('rows and entries are there again after the servers were stopped and started', async () => {
     const first = await enter()
     await withPostgres(first.databaseUrl!, (client) =>
@@ -303,6 +327,16 @@ async function enter(options: Partial<JoinServersOptions> = {}): Promise<JoinedS
   })
   joined.push(servers)
   return servers
+}
+
+/** That of the suite's PostgreSQL, which has the same user with another password. */
+async function portThatRefusesOurPassword(): Promise<number> {
+  const url = new URL(inject('adminUrl'))
+  url.password = new URL(await embeddedDatabaseUrl(dataDir, 0)).password
+  await expect(withPostgres(url.href, (client) => client.query('select 1'))).rejects.toMatchObject({
+    code: '28P01',
+  })
+  return Number(url.port)
 }
 
 /** In a process group of its own, as a shell gives to each command. */

@@ -1,8 +1,11 @@
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
+import { cancelQuery } from '../../src/cancel-query.ts'
 import { type JoinedServers, joinServers } from '../../src/embedded/servers.ts'
 import { checkHealth, createPool, type PoolOptions, poolStats } from '../../src/pool.ts'
 import { openClient } from '../../src/postgres-connection.ts'
@@ -346,6 +349,32 @@ describe('TLS', () => {
     const plain = inject('adminUrl')
     expect(await usesTls('prefer', '127.0.0.1', plain)).toBe(false)
     await expect(usesTls('require', '127.0.0.1', plain)).rejects.toThrow('does not support SSL')
+  })
+
+  test('encrypts the cancel of a query as it does its connection', async () => {
+    const tap: Buffer[] = []
+    const listener = createServer((inbound) => {
+      const outbound = connect(Number(new URL(url).port), '127.0.0.1')
+      inbound.on('data', (bytes) => tap.push(bytes))
+      for (const socket of [inbound, outbound]) socket.on('error', () => undefined)
+      inbound.pipe(outbound).pipe(inbound)
+    }).listen(0, '127.0.0.1')
+    await once(listener, 'listening')
+    const tapped = atPort(url, (listener.address() as AddressInfo).port)
+    const cancelCode = Buffer.from([0x04, 0xd2, 0x16, 0x2e])
+    for (const [sslMode, plain] of [
+      [`verify-full&sslrootcert=${folder}/ca.pem`, false],
+      ['prefer', false],
+      ['disable', true],
+    ] as const) {
+      const databaseUrl = changed(tapped, { hostname: 'localhost', search: `?sslmode=${sslMode}` })
+      const client = await openClient({ databaseUrl, applicationName: 'cancel test' })
+      const query = client.query('select pg_sleep(60)')
+      await Promise.all([expect(query).rejects.toMatchObject({ code: '57014' }), cancelQuery(client)])
+      expect(Buffer.concat(tap.splice(0)).includes(cancelCode), sslMode).toBe(plain)
+      await client.end()
+    }
+    listener.close()
   })
 
   test('a pool with prefer works with and without it, and says when nobody answers', async () => {

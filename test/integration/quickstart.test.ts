@@ -103,6 +103,8 @@ function hasProgram(name: string): Promise<boolean> {
 test('shows rows within seconds, every command it prints works, and Ctrl-C leaves nothing but the data', async () => {
   const command = await quickstart('--rate', '20')
   expect(command.stderr).toMatch(/First rows committed, \d+\.\d s after the start/)
+  expect(command.stderr).toContain('a crash of this machine loses what came after')
+  expect(command.stderr).not.toContain('WARN')
   expect(leftRunning()).toEqual(expect.arrayContaining(['postgres', 'redis']))
 
   const commands = command.stderr

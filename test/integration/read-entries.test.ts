@@ -43,7 +43,8 @@ async function countsOfReads(total: number, maxCount = 256): Promise<number[]> {
     inFlight,
     stopping: stopping.signal,
     onError: (error) => expect.fail(String(error)),
-    onVanished: () => undefined,
+    onVanished: async () => undefined,
+    claim: { minIdleMs: 60_000, isAlive: async () => true, mayClaim: () => true, onClaimed: () => undefined },
   })
   const counts: number[] = []
   for await (const { entries } of reader.read()) {

@@ -1,13 +1,18 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type SendOptions, send } from '../../src/commands/send.ts'
+import { joinServers } from '../../src/embedded/servers.ts'
+import { type RunningServer, readServersFile } from '../../src/embedded/servers-file.ts'
+import { isRunning } from '../../src/process-identity.ts'
 import { SETTINGS } from '../../src/settings.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { createTestPrefix, withRedis } from '../helpers/test-redis.ts'
@@ -52,7 +57,7 @@ function sendTest(options: Partial<SendOptions>) {
   })
 }
 
-async function file(name: string, content: string): Promise<string> {
+async function file(name: string, content: string | Buffer): Promise<string> {
   const path = join(folder, name)
   await writeFile(path, content)
   return path
@@ -296,12 +301,14 @@ test('an empty file sends nothing and is fine', async () => {
 async function runCli(
   args: readonly string[],
   during?: (child: ChildProcessWithoutNullStreams) => Promise<void>,
+  changed: Readonly<Record<string, string>> = {},
 ): Promise<{ code: number | null; out: string; err: string }> {
   const env = {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
     REDIS_URL: redisUrl,
     STREAM_PREFIX: streamPrefix,
+    ...changed,
   }
   const child = spawn(process.execPath, [LAUNCHER, 'send', ...args], { cwd: folder, env })
   const exited = once(child, 'close') as Promise<[number | null]>
@@ -328,6 +335,31 @@ test('the command says on one line what it sent, and its exit code whether that 
   expect((await runCli(['nonsense', path])).code).toBe(2)
 })
 
+test('what is wrong with the command is told before an embedded Redis is started', async () => {
+  const path = await file('early.ndjson', '{"message":"a"}\n')
+  const dataDir = join(folder, 'never-made')
+  const fail = async (...args: string[]) => {
+    const { code, err } = await runCli([...args, '--data-dir', dataDir], undefined, { REDIS_URL: '' })
+    expect(code).toBe(2)
+    return err
+  }
+  expect(await fail('logs', 'missing.ndjson')).toBe(
+    'error: cannot read missing.ndjson: there is no such file\n',
+  )
+  expect(await fail('logs', folder)).toBe(`error: cannot read ${folder}: it is a folder\n`)
+  expect(await fail('logs', path, '--map', 'x')).toBe('error: --map: "x" has no "="; expected column=path\n')
+  expect(existsSync(dataDir)).toBe(false)
+})
+
+test('a file that is no text is wrong usage, and nothing of it is sent', async () => {
+  const path = await file('calls.csv', gzipSync(callsCsv(10)))
+  await expect(sendTest({ path, map: MAP, set: SET })).rejects.toMatchObject({
+    code: 'ERR_USAGE',
+    message: expect.stringContaining('the input is compressed by gzip'),
+  })
+  expect(await stored()).toEqual([])
+})
+
 test('Ctrl-C ends the command after what it has read is sent', async () => {
   const { code, err } = await runCli(['logs', '-'], async (child) => {
     child.stdin.write('{"message":"one"}\n{"message":"two"}\n')
@@ -335,4 +367,34 @@ test('Ctrl-C ends the command after what it has read is sent', async () => {
     child.kill('SIGINT')
   })
   expect({ code, err }).toEqual({ code: 1, err: 'sent 2 log records in 1 entry, refused 0, interrupted\n' })
+})
+
+test('a second Ctrl-C ends the command at once, and the embedded Redis that it started soon after', async () => {
+  const dataDir = join(folder, '.observatory')
+  let redis: RunningServer | undefined
+  try {
+    const { code } = await runCli(
+      ['logs', '-'],
+      async (child) => {
+        child.stdin.write('{"message":"one"}\n')
+        redis = await eventually(async () => {
+          const file = await readServersFile(join(dataDir, 'servers.json'))
+          expect(file.redis).toBeDefined()
+          return file.redis
+        })
+        // So that the first Ctrl-C has something to wait for.
+        process.kill(redis!.pid, 'SIGSTOP')
+        child.kill('SIGINT')
+        await sleep(200)
+        child.kill('SIGINT')
+      },
+      { REDIS_URL: '' },
+    )
+    expect(code).toBe(130)
+    process.kill(redis!.pid, 'SIGCONT')
+    await eventually(() => expect(isRunning(redis!)).toBe(false), { timeoutMs: 20_000 })
+  } finally {
+    if (redis !== undefined && isRunning(redis)) process.kill(redis.pid, 'SIGCONT')
+    await (await joinServers({ dataDir, postgres: false, redis: false })).leave()
+  }
 })

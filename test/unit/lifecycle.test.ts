@@ -245,10 +245,26 @@ describe('a program that is sent signals', () => {
     await start(`await untilAborted(stopping); say('draining'); await sleep(60000)`)
     child.kill('SIGTERM')
     await said('draining')
+    // Earlier, it would count as the first one.
+    await sleep(120)
     child.kill(signalName)
     expect(await exitCode()).toBe(code)
     expect(output).not.toContain('end')
   })
+
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    'a %s right after the first one is the same',
+    async (signalName) => {
+      await start(`
+      await untilAborted(stopping)
+      process.kill(process.pid, '${signalName}')
+      await sleep(50)
+      say('drained')`)
+      child.kill('SIGINT')
+      expect(await exitCode()).toBe(0)
+      expect(output).toBe('ready\ndrained\nend\n')
+    },
+  )
 
   test('past the deadline it exits with 1 and says what was still open', async () => {
     await start(

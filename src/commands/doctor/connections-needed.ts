@@ -1,8 +1,7 @@
-import { TELEMETRY_SIGNALS } from '../../models/telemetry-signal.ts'
+import { poolSizes } from '../../pool-sizes.ts'
 import type { Settings } from '../../settings.ts'
 
-/** PostgreSQL connections that one service with all roles opens at most: the pools of service.ts. */
-export function connectionsNeeded({ writeConcurrency, databasePoolMax }: Settings): number {
-  const ingest = writeConcurrency * TELEMETRY_SIGNALS.length + 1
-  return ingest + databasePoolMax
+/** PostgreSQL connections that one service with all roles opens at most. */
+export function connectionsNeeded(settings: Settings): number {
+  return Object.values(poolSizes(settings)).reduce((sum, size) => sum + size, 0)
 }

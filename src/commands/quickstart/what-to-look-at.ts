@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { connectionCommands } from '../../embedded/connection-commands.ts'
+import { quoteForShell } from '../../embedded/quote-for-shell.ts'
 import { streamKey } from '../../models/stream-entry.ts'
 import { parseDatabaseUrl } from '../../postgres-tls.ts'
 import type { Settings } from '../../settings.ts'
@@ -20,9 +21,9 @@ const OWN_RECORD = "'*' service api level error message boom user.id 42"
 /** Commands to paste into another terminal, a line each, indented, under a line that says what they show. Holds no password. */
 export function whatToLookAt(options: WhatToLookAtOptions): string {
   const { settings, service } = options
-  const curl = (path: string): string => `curl -s ${quoted(`${service.url}${path}`)}`
+  const curl = (path: string): string => `curl -s ${quoteForShell(`${service.url}${path}`)}`
   const { psql, redisCli } = clientCommands(options)
-  const stream = quoted(streamKey(settings.streamPrefix, 'logs'))
+  const stream = quoteForShell(streamKey(settings.streamPrefix, 'logs'))
   const sections: readonly (readonly [title: string, ...commands: string[]])[] = [
     [
       'Spans, errors in the logs, metrics',
@@ -65,7 +66,7 @@ function psqlFor(databaseUrl: string): string {
   const info = Object.entries(words).map(([name, value]) =>
     value ? `${name}=${escapedForLibpq(value)}` : '',
   )
-  return `psql ${quoted(info.filter((word) => word !== '').join(' '))}`
+  return `psql ${quoteForShell(info.filter((word) => word !== '').join(' '))}`
 }
 
 /** A value of a libpq connection string (PostgreSQL documentation, 34.1.1.1). */
@@ -88,10 +89,5 @@ function redisCliFor(redisUrl: string): string {
   const user = searchParams.get('username') ?? decodeURIComponent(username)
   if (user !== '') words.push('--user', user)
   if (password !== '' || searchParams.has('password')) words.push('--askpass')
-  return `redis-cli ${words.map(quoted).join(' ')}`
-}
-
-/** One word for a POSIX shell. */
-function quoted(text: string): string {
-  return /^[\w./@%+:=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+  return `redis-cli ${words.map(quoteForShell).join(' ')}`
 }

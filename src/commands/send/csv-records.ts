@@ -8,7 +8,8 @@ type RowReader = (cells: readonly string[]) => Record<string, unknown>
 /**
  * Reads a CSV file whose first row names the columns.
  *
- * @throws ObservatoryError ERR_USAGE if that row cannot be read or names a column twice, and what `forColumns` throws.
+ * @throws ObservatoryError ERR_USAGE if that row cannot be read, has another separator than the comma or names a column twice,
+ *   and what `forColumns` throws.
  */
 export async function* readCsv(
   chunks: AsyncIterable<Buffer>,
@@ -39,6 +40,13 @@ function columnNames(cells: readonly string[] | undefined, problem: string | und
   if (cells === undefined)
     throw new ObservatoryError('ERR_USAGE', `the header of the CSV cannot be read: ${problem}`)
   const names = cells.map((cell) => cell.trim())
+  const [, separator] = /([;\t|])/.exec(names.length === 1 ? (names[0] ?? '') : '') ?? []
+  if (separator !== undefined) {
+    throw new ObservatoryError(
+      'ERR_USAGE',
+      `the header of the CSV has no comma but ${JSON.stringify(separator)}; expected columns separated by commas`,
+    )
+  }
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined) {
     throw new ObservatoryError(

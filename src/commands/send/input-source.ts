@@ -1,10 +1,10 @@
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { access, constants, mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { addAbortSignal, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { messageOf, ObservatoryError } from '../../errors.ts'
+import { codeOf, messageOf, ObservatoryError } from '../../errors.ts'
 
 /** What is sent: a file, or a stream that can be read once. */
 export interface InputSource {
@@ -25,6 +25,11 @@ export interface InputSourceOptions {
   readonly signal: AbortSignal
 }
 
+/** Before anything is started for it. @throws ObservatoryError ERR_USAGE for a path that cannot be read. */
+export async function assertReadable(path: string): Promise<void> {
+  await sizeOfFile(path)
+}
+
 /** @throws ObservatoryError ERR_USAGE for a path that cannot be read. */
 export async function openSource(options: InputSourceOptions): Promise<InputSource> {
   const { path, stdin, isReadTwice, signal } = options
@@ -39,9 +44,11 @@ async function sizeOfFile(path: string): Promise<number | undefined> {
   try {
     const stats = await stat(path)
     if (stats.isDirectory()) throw new Error('it is a folder')
+    await access(path, constants.R_OK)
     return stats.isFile() ? stats.size : undefined
   } catch (error) {
-    throw new ObservatoryError('ERR_USAGE', `cannot read ${path}: ${messageOf(error)}`, { cause: error })
+    const why = codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error)
+    throw new ObservatoryError('ERR_USAGE', `cannot read ${path}: ${why}`, { cause: error })
   }
 }
 

@@ -6,6 +6,7 @@ import { BATCH_RECORDS, openDestination } from './destination.ts'
 import type { InputChunk } from './input-record.ts'
 import { type InputSource, type InputSourceOptions, openSource } from './input-source.ts'
 import { readNdjson } from './ndjson-records.ts'
+import { onlyText } from './only-text.ts'
 import { Pace } from './pace.ts'
 import { type AcceptedRecords, createPreparation } from './prepare-record.ts'
 import { Progress, type ProgressOutput } from './progress.ts'
@@ -160,7 +161,7 @@ async function transfer(run: Transfer): Promise<void> {
 }
 
 function readRecords({ options, mapping }: Transfer, source: InputSource): AsyncGenerator<InputChunk> {
-  const chunks = source.read()
+  const chunks = onlyText(source.read())
   return options.format === 'csv'
     ? readCsv(chunks, mapping.forColumns)
     : readNdjson(chunks, mapping.forObject)

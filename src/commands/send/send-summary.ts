@@ -65,5 +65,8 @@ export function summaryLines(summary: SendSummary): string[] {
   if (summary.refusedByReason.time_out_of_window !== undefined) {
     lines.push('  (--shift-to-now moves times; ACCEPT_PAST_DAYS and ACCEPT_FUTURE_DAYS say what is accepted)')
   }
+  if (summary.refusedByReason.not_json !== undefined && sent + repeated === 0) {
+    lines.push('  (NDJSON has one JSON object on each line: jq -c . FILE makes it of other JSON)')
+  }
   return lines
 }

@@ -9,7 +9,8 @@ const ROWS_PER_CHUNK = 500
 /**
  * Rows of one column, each a JSON text, as a response body: `ndjson`, one a line; `json`, `{"data":[…],"nextCursor":null}`.
  *
- * An error of the rows destroys the body, so that a cut answer is never taken for a whole one; destroying the body destroys the rows.
+ * Nothing comes before the first rows or their end, so that a query that fails at once can still be answered with its status. Later, an
+ * error of the rows destroys the body, so that a cut answer is never taken for a whole one; destroying the body destroys the rows.
  */
 export function jsonStream(rows: Readable, format: RecordFormat): Readable {
   const batches = highland<[string]>(rows).batch(ROWS_PER_CHUNK)
@@ -24,15 +25,15 @@ function lines(batch: readonly [string][]): string {
   return `${joined(batch, '\n')}\n`
 }
 
-/** highland's own `intersperse` never ends before an `append`: the separator is put in here. */
+/** The empty batch at the end closes the page. */
 function page(batches: Highland.Stream<[string][]>): Highland.Stream<string> {
-  let separator = ''
-  const data = batches.map((batch) => {
-    const text = separator + joined(batch, ',\n')
-    separator = ',\n'
+  let before = '{"data":[\n'
+  return batches.append([]).map((batch) => {
+    if (batch.length === 0) return `${before === ',\n' ? '' : before}\n],"nextCursor":null}\n`
+    const text = before + joined(batch, ',\n')
+    before = ',\n'
     return text
   })
-  return highland(['{"data":[\n']).concat(data).append('\n],"nextCursor":null}\n')
 }
 
 function joined(batch: readonly [string][], separator: string): string {

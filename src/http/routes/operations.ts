@@ -1,11 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Metrics } from '../../metrics.ts'
-
-/** Whether the service does its work: `ready`, or the reasons why it does not. */
-export interface Readiness {
-  readonly ready: boolean
-  readonly problems: readonly string[]
-}
+import type { Readiness } from '../readiness.ts'
 
 export interface OperationRoutesOptions {
   readonly metrics: Metrics

@@ -17,6 +17,9 @@ export interface RecordRoutesOptions {
   }
 }
 
+/** Characters of a parameter, in the path or the query. */
+export const MAX_PARAMETER_LENGTH = 1024
+
 /** A page of JSON; NDJSON has no limit unless one is asked for. */
 const JSON_DEFAULT_LIMIT = 100
 const JSON_MAX_LIMIT = 10_000
@@ -32,14 +35,15 @@ interface RecordQuery {
   format?: RecordFormat
 }
 
+/** Text that PostgreSQL can compare with: it has no NUL. */
+const TEXT = { type: 'string', maxLength: MAX_PARAMETER_LENGTH, pattern: '^[^\\u0000]*$' }
 const COMMON = {
   from: { type: 'string', maxLength: 64 },
   to: { type: 'string', maxLength: 64 },
-  service: { type: 'string', maxLength: 1024 },
+  service: TEXT,
   limit: { type: 'integer', minimum: 1, maximum: 1_000_000_000 },
   format: { type: 'string', enum: ['json', 'ndjson'] },
 }
-const NAME = { type: 'string', maxLength: 1024 }
 const TRACE_ID = { type: 'string', pattern: '^[0-9a-fA-F]{32}$' }
 
 type Find = (filter: RecordFilter, signal: AbortSignal) => Promise<Readable>
@@ -53,7 +57,7 @@ export function recordRoutes(app: FastifyInstance, { repositories }: RecordRoute
       { schema: { querystring: { type: 'object', additionalProperties: false, properties } } },
       (request, reply) => answer(request, reply, find),
     )
-  route('/api/v1/spans', { ...COMMON, name: NAME, traceId: TRACE_ID }, (filter, signal) =>
+  route('/api/v1/spans', { ...COMMON, name: TEXT, traceId: TRACE_ID }, (filter, signal) =>
     traces.streamSpans(filter, signal),
   )
   route(
@@ -62,12 +66,17 @@ export function recordRoutes(app: FastifyInstance, { repositories }: RecordRoute
     (filter, signal) => logRecords.streamLogRecords(filter, signal),
   )
   const { limit, format } = COMMON
-  route('/api/v1/metrics', { limit, format, name: NAME }, (filter, signal) =>
+  route('/api/v1/metrics', { limit, format, name: TEXT }, (filter, signal) =>
     metrics.streamDefinitions(filter, signal),
   )
   app.get<{ Querystring: RecordQuery; Params: { name: string } }>(
     '/api/v1/metrics/:name/points',
-    { schema: { querystring: { type: 'object', additionalProperties: false, properties: COMMON } } },
+    {
+      schema: {
+        querystring: { type: 'object', additionalProperties: false, properties: COMMON },
+        params: { type: 'object', properties: { name: TEXT } },
+      },
+    },
     (request, reply) =>
       answer(request, reply, (filter, signal) =>
         metrics.streamPoints({ ...filter, name: request.params.name }, signal),

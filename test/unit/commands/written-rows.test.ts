@@ -8,8 +8,13 @@ async function exposition(lag: number | null): Promise<string> {
     inFlight: () => ({ entries: 0, records: 0, bytes: 0 }),
     inFlightLimitBytes: () => 1,
     backpressurePausedSeconds: () => 0,
-    pool: () => ({ total: 0, idle: 0, waiting: 0, max: 1 }),
-    groupState: async (signal) => ({ lag: signal === 'logs' ? lag : 2, pending: 0 }),
+    pools: () => new Map(),
+    groupStates: async () =>
+      new Map([
+        ['traces', { lag: 2, pending: 0 }],
+        ['metrics', { lag: 2, pending: 0 }],
+        ['logs', { lag, pending: 0 }],
+      ]),
   })
   metrics.recordsWritten.inc({ signal: 'traces' }, 700)
   metrics.recordsWritten.inc({ signal: 'logs' }, 1_234_567)

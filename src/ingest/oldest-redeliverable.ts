@@ -1,0 +1,21 @@
+import type { Redis } from 'ioredis'
+import { type EntryId, parseEntryId } from '../models/stream-entry.ts'
+
+/**
+ * The oldest entry that Redis could still deliver again: the first of the stream, or an older one that is pending in any group. Undefined when
+ * the stream is not there or empty and nothing is pending, for then nothing can be said: Redis may come back with an older copy.
+ */
+export async function oldestRedeliverable(redis: Redis, stream: string): Promise<EntryId | undefined> {
+  const first = await redis.xrange(stream, '-', '+', 'COUNT', 1)
+  const ids = first.map(([id]) => parseEntryId(id))
+  const groups = (await redis.xinfo('GROUPS', stream).catch(() => [])) as unknown[][]
+  for (const fields of groups) {
+    const [, oldest] = await redis.xpending(stream, String(fields[fields.indexOf('name') + 1]))
+    if (typeof oldest === 'string') ids.push(parseEntryId(oldest))
+  }
+  return ids.reduce<EntryId | undefined>(
+    (least, id) =>
+      least === undefined || id.ms < least.ms || (id.ms === least.ms && id.seq < least.seq) ? id : least,
+    undefined,
+  )
+}

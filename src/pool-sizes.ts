@@ -1,0 +1,19 @@
+import { TELEMETRY_SIGNALS } from './models/telemetry-signal.ts'
+import type { Settings } from './settings.ts'
+
+/** The PostgreSQL pools of a service: one for each of its roles, and one that the work of neither can exhaust. */
+export type PoolName = 'operations' | 'ingest' | 'api'
+
+/** How many PostgreSQL connections each pool of a service opens at most. A role that a process does not have opens none. */
+export function poolSizes({
+  writeConcurrency,
+  databasePoolMax,
+}: Pick<Settings, 'writeConcurrency' | 'databasePoolMax'>): Readonly<Record<PoolName, number>> {
+  return {
+    // Probes share one check.
+    operations: 1,
+    // One for each batch that is written at once, and one to look after partitions and ledger.
+    ingest: writeConcurrency * TELEMETRY_SIGNALS.length + 1,
+    api: databasePoolMax,
+  }
+}
