@@ -150,6 +150,8 @@ async function ingestOnce(): Promise<{ rowsPerSecond: number; peakRssMb: number 
       REDIS_URL: redisUrl,
       HTTP_PORT: String(port),
       LOG_LEVEL: 'error',
+      // The next round reads them again.
+      STREAM_KEEP_ENTRIES: String(ROWS),
     },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
@@ -164,6 +166,7 @@ async function ingestOnce(): Promise<{ rowsPerSecond: number; peakRssMb: number 
   const started = performance.now()
   let rows = before
   while (rows < ROWS) {
+    if (service.exitCode !== null) throw new Error(`The service ended with exit code ${service.exitCode}`)
     await delay(20)
     rows = await ingested()
   }

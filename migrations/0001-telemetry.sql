@@ -171,12 +171,17 @@ comment on column metric_points.value_integer is
 
 create index metric_points_series_time on metric_points (series_id, time);
 
--- Refused records, with the reason from a closed list. Committed in the same transaction as the batch's rows.
+-- Refused records, with the reason from a closed list. Committed in the same transaction as the batch's rows. A letter stays as long as the
+-- ledger row that counts it: replayed, it says so, and so does a purged one, whose detail and payload are gone.
 create table dead_letters (
+  letter_id uuid not null default gen_random_uuid(),
   dead_lettered_at timestamptz not null default now(),
+  replayed_at timestamptz,
+  purged_at timestamptz,
   entry_ms bigint not null,
   entry_seq bigint not null,
   record_index integer not null,
+  replayed_rows integer,
   payload_bytes bigint not null,
   stream text not null,
   signal text not null,
@@ -189,9 +194,11 @@ create table dead_letters (
 
 comment on column dead_letters.payload_form is
   'record: the refused record as JSON; json: the bytes of the json field; entry: all fields of the entry in RESP';
+comment on column dead_letters.replayed_rows is 'rows that the replay wrote: several, where an entry was refused as a whole';
 comment on column dead_letters.record_index is
   'position of the record in its entry; -1 when the entry as a whole was refused';
 
+create index dead_letters_id on dead_letters (letter_id);
 create index dead_letters_time on dead_letters (dead_lettered_at);
 create index dead_letters_entry on dead_letters (stream, entry_ms, entry_seq);
 

@@ -1,10 +1,14 @@
 create extension btree_gist;
 
 create table dead_letters (
+  letter_id uuid default gen_random_uuid() not null,
   dead_lettered_at timestamp with time zone default now() not null,
+  replayed_at timestamp with time zone,
+  purged_at timestamp with time zone,
   entry_ms bigint not null,
   entry_seq bigint not null,
   record_index integer not null,
+  replayed_rows integer,
   payload_bytes bigint not null,
   stream text not null,
   signal text not null,
@@ -181,6 +185,8 @@ create table spans (
 ) partition by RANGE (start_time);
 
 CREATE INDEX dead_letters_entry ON dead_letters USING btree (stream, entry_ms, entry_seq);
+
+CREATE INDEX dead_letters_id ON dead_letters USING btree (letter_id);
 
 CREATE INDEX dead_letters_time ON dead_letters USING btree (dead_lettered_at);
 
@@ -563,5 +569,7 @@ create view traces (
 comment on column dead_letters.payload_form is 'record: the refused record as JSON; json: the bytes of the json field; entry: all fields of the entry in RESP';
 
 comment on column dead_letters.record_index is 'position of the record in its entry; -1 when the entry as a whole was refused';
+
+comment on column dead_letters.replayed_rows is 'rows that the replay wrote: several, where an entry was refused as a whole';
 
 comment on column metric_points.value_integer is 'the exact value when it is an integer past 2^53; value then holds its nearest double';
