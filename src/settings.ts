@@ -141,7 +141,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
   ),
   ledgerKeepDays: integer(7, 1, 3650, 'Days for which it is known what was ingested, at least.'),
   writeConcurrency: integer(2, 1, 16, 'Batches of one telemetry signal that are written at the same time.'),
-  databasePoolMax: integer(10, 2, 1000, 'PostgreSQL connections of one pool.'),
+  databasePoolMax: integer(10, 2, 1000, 'PostgreSQL connections that queries of the API use, at most.'),
   recordMaxBytes: bytes(MIB, KIB, 16 * MIB, 'Size past which a record is refused.'),
   recordMaxDepth: integer(32, 1, 128, 'Nesting past which a record is refused.'),
   acceptPastDays: integer(30, 1, 3650, 'Age past which a record is refused.'),
