@@ -88,6 +88,11 @@ export function createMetrics() {
       'signal',
       'cause',
     ] as ('signal' | 'cause')[]),
+    frozenSessionsEnded: counter(
+      'frozen_sessions_ended_total',
+      'PostgreSQL sessions of frozen processes that were ended because others waited for their locks',
+      ['signal'],
+    ),
     redisErrors: counter('redis_errors_total', 'Reads and acknowledgements that failed', ['signal']),
     batchRows: histogram('batch_rows', 'Rows and dead letters of a batch', ROWS),
     batchBytes: histogram('batch_size_bytes', 'Bytes of the entries of a batch', BYTES),

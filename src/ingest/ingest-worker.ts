@@ -101,6 +101,14 @@ export class IngestWorker<T extends object> {
         metrics.batchAge.observe({ signal }, (Date.now() - batch.oldestReadAt) / 1000)
       },
       onRetry: (retry) => this.#noteRetry(retry),
+      frozenAfterMs: options.claim.minIdleMs,
+      onFrozenEnded: (sessions) => {
+        metrics.frozenSessionsEnded.inc({ signal }, sessions)
+        logger.warn(
+          { stream, sessions },
+          'ended PostgreSQL sessions of a frozen process that others waited for',
+        )
+      },
       onCommitted: (outcome) => this.#settle(outcome),
     })
     const onDecoded = (chunk: { entries: number; records: number; cleaned: number }) => {

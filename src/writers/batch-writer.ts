@@ -11,6 +11,7 @@ import type { Rejection } from '../models/rejection.ts'
 import type { Partitions } from '../retention/partitions.ts'
 import type { DeadLetterPayload } from '../settings.ts'
 import type { EncodedBatch } from './encode-batch.ts'
+import { endFrozenSessions } from './end-frozen-sessions.ts'
 import type { InternedContent } from './interned-content.ts'
 import type { Interner } from './interner.ts'
 import { claimEntries, claimOverlapping } from './ledger.ts'
@@ -34,12 +35,23 @@ export interface BatchWriterOptions<T> {
   readonly interner: Interner
   readonly partitions: Partitions
   readonly deadLetterPayload: DeadLetterPayload
+  /**
+   * An attempt that takes longer is given up by closing its connection: a network can swallow everything and keep the connection up, which no
+   * timeout of the server or of TCP notices. The server may only be slow, so the next attempt of the batch then has twice the time.
+   */
+  readonly attemptMaxMs: number
+  /** A session that its process has left alone in a transaction for this long is ended when others wait for its locks. */
+  readonly frozenAfterMs: number
   readonly onRetry: (retry: WriteRetry) => void
+  readonly onFrozenEnded: (sessions: number) => void
 }
 
 /** After this many batches in a row with more than {@link SUSPECT_SHARE} of their rows refused by PostgreSQL, not the data is at fault. */
 const SUSPECT_BATCHES = 10
 const SUSPECT_SHARE = 0.01
+
+const LONGEST_ATTEMPT_MS = 3_600_000
+const LOCK_NOT_AVAILABLE = '55P03'
 
 /**
  * Writes one batch at a time for each caller: ledger, rows and dead letters in one transaction.
@@ -67,10 +79,12 @@ export class BatchWriter<T extends object> {
    */
   async write(encoded: EncodedBatch<T>, signal: AbortSignal): Promise<BatchOutcome<T>> {
     let isolating = false
+    let patienceMs = this.#options.attemptMaxMs
     for (let attempt = 0; ; attempt += 1) {
       signal.throwIfAborted()
+      const started = performance.now()
       try {
-        const outcome = await this.#attempt(encoded, isolating)
+        const outcome = await this.#attempt(encoded, { isolating, patienceMs })
         this.#watchRefusals(encoded, outcome)
         return outcome
       } catch (error) {
@@ -81,6 +95,9 @@ export class BatchWriter<T extends object> {
         const delayMs = failure === 'data' ? 0 : backoffMs(attempt)
         const sqlState = sqlStateOf(error)
         this.#options.onRetry({ failure, sqlState, error, attempt, delayMs })
+        if (performance.now() - started >= patienceMs)
+          patienceMs = Math.min(2 * patienceMs, LONGEST_ATTEMPT_MS)
+        if (sqlState === LOCK_NOT_AVAILABLE) await this.#endFrozenSessions()
         if (failure === 'data') isolating = true
         else if (failure === 'partition') this.#options.partitions.forget()
         else this.#options.interner.forget()
@@ -89,9 +106,13 @@ export class BatchWriter<T extends object> {
     }
   }
 
-  async #attempt(encoded: EncodedBatch<T>, isolating: boolean): Promise<BatchOutcome<T>> {
+  async #attempt(
+    encoded: EncodedBatch<T>,
+    { isolating, patienceMs }: { readonly isolating: boolean; readonly patienceMs: number },
+  ): Promise<BatchOutcome<T>> {
     const { pool, interner, partitions, table } = this.#options
     const client = await pool.connect()
+    const watchdog = setTimeout(() => closeConnection(client, patienceMs), patienceMs)
     let failed = true
     try {
       const refusals = this.#refusalsByContent(encoded, await interner.ensure(client, encoded.content))
@@ -105,9 +126,17 @@ export class BatchWriter<T extends object> {
       failed = false
       return outcome
     } finally {
+      clearTimeout(watchdog)
       // A connection whose transaction did not end well is closed: the server then rolls back, whatever state it is in.
       client.release(failed)
     }
+  }
+
+  /** Failing to is no reason to fail the batch: the next attempt that finds a lock taken tries again. */
+  async #endFrozenSessions(): Promise<void> {
+    const { pool, frozenAfterMs, onFrozenEnded } = this.#options
+    const ended = await endFrozenSessions(pool, frozenAfterMs).catch(() => 0)
+    if (ended > 0) onFrozenEnded(ended)
   }
 
   /** The records whose series (or resource, scope, metric) was refused. */
@@ -131,6 +160,12 @@ export class BatchWriter<T extends object> {
     if (this.#suspectBatches < SUSPECT_BATCHES) return
     this.#fault ??= stopped(this.#options.stream, refused.at(-1)?.letter.detail)
   }
+}
+
+/** Every query on it, a COPY too, then fails as with any lost connection. */
+function closeConnection(client: pg.PoolClient, patienceMs: number): void {
+  const { connection } = client as pg.PoolClient & { connection: pg.Connection }
+  connection.stream.destroy(new Error(`PostgreSQL gave no answer to a batch within ${patienceMs} ms`))
 }
 
 function stopped(stream: string, cause: unknown): ObservatoryError {

@@ -46,6 +46,11 @@ export interface TelemetryWriterOptions<T> extends Partial<BatchLimits> {
   readonly onCommitted?: (outcome: BatchOutcome<T>) => Promise<void> | void
   readonly onBatch?: (batch: Batch<T>) => void
   readonly onRetry?: (retry: WriteRetry) => void
+  /** See {@link BatchWriterOptions.attemptMaxMs}. Default 60,000. */
+  readonly attemptMaxMs?: number
+  /** See {@link BatchWriterOptions.frozenAfterMs}. Default 60,000. */
+  readonly frozenAfterMs?: number
+  readonly onFrozenEnded?: (sessions: number) => void
 }
 
 const DEFAULTS = {
@@ -53,6 +58,8 @@ const DEFAULTS = {
   maxBytes: 4 * 1024 * 1024,
   maxAgeMs: 250,
   concurrency: 2,
+  attemptMaxMs: 60_000,
+  frozenAfterMs: 60_000,
   seriesLimits: { maxPerMetric: 10_000, maxPerService: 50_000 },
 } as const
 
@@ -98,6 +105,9 @@ export class TelemetryWriter<T extends object> extends Writable {
       partitions,
       interner: options.interner ?? new Interner(options.seriesLimits ?? DEFAULTS.seriesLimits),
       deadLetterPayload: options.deadLetterPayload ?? 'keep',
+      attemptMaxMs: options.attemptMaxMs ?? DEFAULTS.attemptMaxMs,
+      frozenAfterMs: options.frozenAfterMs ?? DEFAULTS.frozenAfterMs,
+      onFrozenEnded: options.onFrozenEnded ?? (() => undefined),
       onRetry: (retry) => {
         this.#retries += 1
         options.onRetry?.(retry)
