@@ -1,12 +1,13 @@
-import { Redis, type RedisOptions } from 'ioredis'
+import type { Redis, RedisOptions } from 'ioredis'
 import { backoffMs } from './lifecycle.ts'
+import { openRedisUrl } from './redis-url.ts'
 import { MAX_READ_BLOCK_MS } from './settings.ts'
 
 /** `commands` answer at once; a `blocking` connection waits in XREADGROUP BLOCK and does nothing else. */
 export type RedisRole = 'commands' | 'blocking'
 
 export interface CreateRedisOptions {
-  /** `redis://…`, `rediss://…` (TLS, the certificate verified) or the path of a unix socket. */
+  /** `redis://…`, `rediss://…` (TLS, the certificate verified), either with `+sentinel`, or the path of a unix socket. */
   readonly url: string
   readonly role: RedisRole
   /** What the connection is for: it is called `observatory:<name>:<role>` in CLIENT LIST. */
@@ -50,7 +51,7 @@ const LOADING_PAUSE_MAX_MS = 1000
  * then stay pending here with nobody knowing of them.
  */
 export function createRedis(options: CreateRedisOptions): Redis {
-  const redis = new Redis(options.url, {
+  const redis = openRedisUrl(options.url, {
     ...connectionOptions(options),
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,

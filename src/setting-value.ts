@@ -1,3 +1,4 @@
+import { parseSentinelUrl } from './redis-url.ts'
 import type { NumberSetting, Setting, TextSetting } from './settings.ts'
 
 /** A value that was checked, or in words what is wrong with it and what would be right. */
@@ -94,6 +95,9 @@ const REDIS_URL_PARAMETERS = new Set(['db', 'family', 'username', 'password'])
 function parseRedisUrl(raw: unknown): ParsedSetting {
   const expected = 'expected redis://user:password@host:6379/0, rediss://… for TLS, or /path/of/redis.sock'
   if (typeof raw !== 'string') return { problem: `is not text; ${expected}` }
+  const sentinel = parseSentinelUrl(raw)
+  if (typeof sentinel === 'string') return { problem: `${sentinel}; expected ${SENTINEL_EXAMPLE}` }
+  if (sentinel !== undefined) return { value: raw }
   const isSocket = raw.startsWith('/') && !raw.startsWith('//')
   // Lower case: ioredis would connect to REDISS:// without TLS.
   if (!isSocket && !/^rediss?:\/\//.test(raw)) {
@@ -112,6 +116,7 @@ function parseRedisUrl(raw: unknown): ParsedSetting {
   return { value: raw }
 }
 
+const SENTINEL_EXAMPLE = 'redis+sentinel://user:password@host:26379,host2:26379/name-of-the-primary/0'
 const SHOWN_LENGTH = 60
 
 function show(raw: unknown): string {

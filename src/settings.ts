@@ -102,7 +102,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
   ),
   redisUrl: url(
     'redisUrl',
-    'Redis to use (redis://, rediss:// or the path of a unix socket); without it one is embedded.',
+    'Redis to use (redis://, rediss://, redis+sentinel:// or the path of a unix socket); without it one is embedded.',
   ),
   httpHost: word('127.0.0.1', 255, 'Address the HTTP server listens on; 0.0.0.0 is every IPv4 interface.'),
   httpPort: integer(4318, 0, 65_535, 'Port the HTTP server listens on; 0 is any free one.'),

@@ -1,6 +1,6 @@
-import { Redis } from 'ioredis'
 import { messageOf, ObservatoryError } from './errors.ts'
 import type { Logger } from './logger.ts'
+import { describeRedis, openRedisUrl } from './redis-url.ts'
 import { isTlsRefusal, waitForServer } from './wait-for-server.ts'
 
 export interface RedisVersion {
@@ -41,13 +41,6 @@ export async function waitForRedis(options: WaitForRedisOptions): Promise<RedisV
   })
 }
 
-/** `Redis at cache.example:6379`: where a URL leads, for messages. Without user or password. */
-export function describeRedis(url: string): string {
-  if (url.startsWith('/')) return `Redis at ${url.split('?')[0]}`
-  const { hostname, port } = new URL(url)
-  return `Redis at ${hostname || 'localhost'}:${port || 6379}`
-}
-
 /**
  * The first word of an error reply is its code. NOAUTH: Redis wants a password; WRONGPASS: another one;
  * NOPERM: this user may do nothing here; DENIED: protected mode. A database number that Redis does not
@@ -67,7 +60,7 @@ async function askVersion(
   timeoutMs: number,
   signal: AbortSignal | undefined,
 ): Promise<RedisVersion> {
-  const redis = new Redis(url, {
+  const redis = openRedisUrl(url, {
     lazyConnect: true,
     connectionName: 'observatory:start:commands',
     connectTimeout: timeoutMs,

@@ -5,8 +5,8 @@ import { listen } from '../http/server.ts'
 import type { RunContext } from '../lifecycle.ts'
 import type { Logger } from '../logger.ts'
 import { describePostgres } from '../postgres-connection.ts'
+import { describeRedis } from '../redis-url.ts'
 import { type Role, type Service, startService } from '../service.ts'
-import { describeRedis } from '../wait-for-redis.ts'
 import { enterBothServers } from './servers.ts'
 
 export interface StartOptions extends RunContext {

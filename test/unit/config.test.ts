@@ -234,6 +234,8 @@ describe('which values are allowed', () => {
     'rediss://user:pass@host:6380?family=6',
     '/run/redis.sock?db=2',
     'redis://[::1]:6379',
+    'redis+sentinel://host/primary',
+    'rediss+sentinel://me:p%40ss@host:26379,[::1]:26380,third/primary/3?sentinelPassword=x',
   ])('REDIS_URL=%s is taken', (url) => expect(problemsOf({ env: { REDIS_URL: url } })).toEqual([]))
 
   test.each([
@@ -245,6 +247,12 @@ describe('which values are allowed', () => {
     'redis://host/name',
     'redis://host?enableOfflineQueue=true',
     '/run/redis.sock?keyPrefix=x',
+    'redis+sentinel://host',
+    'redis+sentinel://host:x/primary',
+    'redis+sentinel://,/primary',
+    'redis+sentinel://host/primary/name',
+    'redis+sentinel://host/primary?role=slave',
+    'redis+sentinel://%@host/primary',
   ])('REDIS_URL=%s is refused', (url) => expect(problemsOf({ env: { REDIS_URL: url } })).toHaveLength(1))
 
   test.each([

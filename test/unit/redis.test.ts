@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { assertSuitableRedis, describeRedis, readVersion } from '../../src/wait-for-redis.ts'
+import { describeRedis } from '../../src/redis-url.ts'
+import { assertSuitableRedis, readVersion } from '../../src/wait-for-redis.ts'
 
 const REDIS = '# Server\r\nredis_version:7.0.15\r\nredis_git_sha1:00000000\r\nredis_mode:standalone\r\n'
 const VALKEY = '# Server\r\nredis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.0\r\n'

@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { findFreePort } from '../../src/embedded/free-port.ts'
+import { callRedis } from '../../src/embedded/redis-answer.ts'
+import { findRedisBinary } from '../../src/embedded/redis-binary.ts'
+import { eventually } from './eventually.ts'
+
+/** A Redis that belongs to one test file, which may do to it what no other file would survive. */
+export interface OwnRedis {
+  readonly url: string
+  readonly port: number
+  readonly pid: () => number
+  /** Ends it by a signal and waits until it is gone. */
+  end(signal: NodeJS.Signals): Promise<void>
+  /** Starts it again on its port and its data; resolves when it takes connections, or when it has loaded. */
+  start(until?: 'listening' | 'loaded'): Promise<void>
+  /** Ends it and removes its data. */
+  close(): Promise<void>
+}
+
+const FIRST_PORT = 38_379
+
+/** Starts a Redis with these lines of redis.conf. Without others it keeps everything on disk. */
+export async function startOwnRedis(settings: Readonly<Record<string, string>> = {}): Promise<OwnRedis> {
+  const binary = await findRedisBinary()
+  const folder = await mkdtemp(join(tmpdir(), 'observatory-own-redis-'))
+  const port = await findFreePort(FIRST_PORT)
+  const conf = {
+    bind: '127.0.0.1',
+    dir: folder,
+    save: '',
+    appendonly: 'yes',
+    appendfsync: 'always',
+    ...settings,
+  }
+  const args = Object.entries({ ...conf, port: String(port) }).flatMap(([name, value]) => [
+    `--${name}`,
+    value,
+  ])
+  let child: ChildProcess | undefined
+  const redis: OwnRedis = {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    pid: () => child?.pid ?? 0,
+    start: async (until = 'loaded') => {
+      child = spawn(binary, args, { stdio: 'ignore' })
+      await eventually(() =>
+        callRedis(port, async (client) => {
+          const info = await client.info('persistence')
+          if (until === 'loaded' && !info.includes('loading:0')) throw new Error('Redis is loading')
+        }),
+      )
+    },
+    end: async (signal) => {
+      if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+      const exited = once(child, 'exit')
+      child.kill(signal)
+      await exited
+    },
+    close: async () => {
+      await redis.end('SIGKILL')
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+  await redis.start()
+  return redis
+}
