@@ -1,0 +1,110 @@
+import type { ChildProcess } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openClient } from '../../src/postgres-connection.ts'
+import { eventually } from '../helpers/eventually.ts'
+import { endWith, observatory } from '../helpers/observatory.ts'
+import { select } from '../helpers/stored.ts'
+import { createTestDatabase } from '../helpers/test-database.ts'
+import { createTestPrefix } from '../helpers/test-redis.ts'
+
+let databaseUrl: string
+let stream: string
+let redis: Redis
+let env: Record<string, string>
+let worker: ChildProcess | undefined
+
+beforeEach(async () => {
+  ;({ databaseUrl } = await createTestDatabase())
+  const { prefix, redisUrl } = await createTestPrefix()
+  stream = `${prefix}:logs`
+  redis = new Redis(redisUrl)
+  env = {
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: redisUrl,
+    STREAM_PREFIX: prefix,
+    HTTP_PORT: '0',
+    LOG_LEVEL: 'error',
+    BATCH_MAX_ROWS: '500',
+  }
+})
+
+afterEach(async () => {
+  if (worker !== undefined) await endWith(worker, 'SIGKILL')
+  worker = undefined
+  redis.disconnect()
+})
+
+async function add(entries: number, bytes = 100): Promise<void> {
+  const padding = 'x'.repeat(bytes)
+  for (let from = 0; from < entries; from += 1000) {
+    const pipeline = redis.pipeline()
+    for (let n = from; n < Math.min(entries, from + 1000); n += 1) {
+      pipeline.xadd(stream, '*', 'message', `record ${n}`, 'padding', padding)
+    }
+    await pipeline.exec()
+  }
+}
+
+async function rows(): Promise<{ rows: number; bodies: number }> {
+  const [counts] = await select<{ rows: number; bodies: number }>(
+    databaseUrl,
+    'select count(*)::int as rows, count(distinct body)::int as bodies from log_records',
+  )
+  return counts ?? { rows: -1, bodies: -1 }
+}
+
+/** What was delivered to the group, and how many of it are pending. */
+async function group(): Promise<{ delivered: number; pending: number }> {
+  const [fields] = (await redis.xinfo('GROUPS', stream)) as [(string | number)[]]
+  const field = (name: string) => Number(fields[fields.indexOf(name) + 1])
+  return { delivered: field('entries-read'), pending: field('pending') }
+}
+
+const until = (condition: () => Promise<void>) => eventually(condition, { timeoutMs: 60_000 })
+
+test('SIGTERM in the middle of a load: what was read is committed and acknowledged, the rest is left in the stream', async () => {
+  await add(40_000)
+  worker = observatory(['serve', '--only', 'ingest'], env)
+  await until(async () => expect((await rows()).rows).toBeGreaterThan(1000))
+  expect(await endWith(worker, 'SIGTERM')).toBe(0)
+  const { delivered, pending } = await group()
+  expect(pending).toBe(0)
+  expect(delivered).toBeGreaterThan(1000)
+  expect(delivered, 'it was stopped in the middle').toBeLessThan(40_000)
+  expect(await rows()).toEqual({ rows: delivered, bodies: delivered })
+})
+
+test('a second signal ends it at once, and after the next start each record is there once', async () => {
+  await add(5000)
+  worker = observatory(['serve', '--only', 'ingest'], env)
+  await until(async () => expect((await rows()).rows).toBeGreaterThan(500))
+  const locker = await openClient({ databaseUrl, applicationName: 'locker' })
+  await locker.query('begin; lock table log_records in exclusive mode')
+  await until(async () => expect((await group()).pending).toBeGreaterThan(0))
+  worker.kill('SIGTERM')
+  await delay(500)
+  expect(worker.exitCode, 'it waits for PostgreSQL').toBeNull()
+  const started = performance.now()
+  expect(await endWith(worker, 'SIGTERM')).toBe(143)
+  expect(performance.now() - started).toBeLessThan(500)
+  expect((await group()).pending, 'entries were held').toBeGreaterThan(0)
+  await locker.end()
+
+  worker = observatory(['serve', '--only', 'ingest'], env)
+  await until(async () => expect(await rows()).toEqual({ rows: 5000, bodies: 5000 }))
+  await until(async () => expect((await group()).pending).toBe(0))
+})
+
+test('a backlog much larger than its memory is ingested under a memory limit', async () => {
+  const entries = 60_000
+  await add(entries, 5000)
+  env.NODE_OPTIONS = '--max-old-space-size=128'
+  worker = observatory(['serve', '--only', 'ingest'], env)
+  await until(async () => expect((await rows()).rows).toBe(entries))
+  const status = await readFile(`/proc/${worker.pid}/status`, 'utf8').catch(() => '')
+  const peakMb = Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1024
+  expect(peakMb, 'peak RSS in MB').toBeLessThan(500)
+}, 120_000)
