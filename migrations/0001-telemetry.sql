@@ -178,6 +178,7 @@ create table dead_letters (
   dead_lettered_at timestamptz not null default now(),
   replayed_at timestamptz,
   purged_at timestamptz,
+  replay_of uuid,
   entry_ms bigint not null,
   entry_seq bigint not null,
   record_index integer not null,
@@ -195,6 +196,8 @@ create table dead_letters (
 comment on column dead_letters.payload_form is
   'record: the refused record as JSON; json: the bytes of the json field; entry: all fields of the entry in RESP';
 comment on column dead_letters.replayed_rows is 'rows that the replay wrote: several, where an entry was refused as a whole';
+comment on column dead_letters.replay_of is
+  'the letter of a whole entry whose replay refused this record; null for those that ingest wrote, which alone the ledger counts';
 comment on column dead_letters.record_index is
   'position of the record in its entry; -1 when the entry as a whole was refused';
 

@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { auditCommand } from './commands/audit.ts'
+import { deadLettersCommand } from './commands/dead-letters.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { endUnusedServersCommand } from './commands/end-servers-after-exit.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { quickstartCommand } from './commands/quickstart.ts'
 import { EXIT_FAILED, reportError } from './commands/report-error.ts'
+import { rewindCommand } from './commands/rewind.ts'
 import { sendCommand } from './commands/send.ts'
 import { serveCommand } from './commands/serve.ts'
 import { statusCommand } from './commands/status.ts'
@@ -17,6 +20,9 @@ const COMMANDS: readonly (() => Command)[] = [
   sendCommand,
   migrateCommand,
   statusCommand,
+  deadLettersCommand,
+  auditCommand,
+  rewindCommand,
   doctorCommand,
 ]
 
@@ -60,6 +66,9 @@ function createProgram(): Command {
   for (const create of COMMANDS) {
     const command = create().copyInheritedSettings(program)
     program.addCommand(command.showHelpAfterError(helpHint(command.name())))
+    for (const part of command.commands) {
+      part.copyInheritedSettings(program).showHelpAfterError(helpHint(`${command.name()} ${part.name()}`))
+    }
   }
   const internal = endUnusedServersCommand().copyInheritedSettings(program)
   return program.addCommand(internal, { hidden: true })

@@ -21,6 +21,12 @@ export type { Span, SpanEvent, SpanKind, SpanLink, StatusCode } from './models/s
 export { TELEMETRY_SIGNALS, type TelemetrySignal } from './models/telemetry-signal.ts'
 export { createPool, type PoolOptions } from './pool.ts'
 export { createProducer } from './producer.ts'
+export {
+  DeadLetterRepository,
+  type FindLetters,
+  type LetterJson,
+} from './repositories/dead-letter-repository.ts'
+export type { LetterFilter } from './repositories/letter-filter.ts'
 export { LogRecordRepository } from './repositories/log-record-repository.ts'
 export { MetricRepository } from './repositories/metric-repository.ts'
 export { TraceRepository } from './repositories/trace-repository.ts'

@@ -18,6 +18,7 @@ import type { Span } from './models/span.ts'
 import { streamKey } from './models/stream-entry.ts'
 import type { TelemetrySignal } from './models/telemetry-signal.ts'
 import { createRedis, type RedisRole, redisSafetyWarnings, whenReady } from './redis.ts'
+import { DeadLetterRepository } from './repositories/dead-letter-repository.ts'
 import { LogRecordRepository } from './repositories/log-record-repository.ts'
 import { MetricRepository } from './repositories/metric-repository.ts'
 import { TraceRepository } from './repositories/trace-repository.ts'
@@ -231,6 +232,7 @@ function createRepositories(pool: pg.Pool) {
     traces: new TraceRepository(pool),
     logRecords: new LogRecordRepository(pool),
     metrics: new MetricRepository(pool),
+    deadLetters: new DeadLetterRepository(pool),
   }
 }
 

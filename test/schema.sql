@@ -5,6 +5,7 @@ create table dead_letters (
   dead_lettered_at timestamp with time zone default now() not null,
   replayed_at timestamp with time zone,
   purged_at timestamp with time zone,
+  replay_of uuid,
   entry_ms bigint not null,
   entry_seq bigint not null,
   record_index integer not null,
@@ -569,6 +570,8 @@ create view traces (
 comment on column dead_letters.payload_form is 'record: the refused record as JSON; json: the bytes of the json field; entry: all fields of the entry in RESP';
 
 comment on column dead_letters.record_index is 'position of the record in its entry; -1 when the entry as a whole was refused';
+
+comment on column dead_letters.replay_of is 'the letter of a whole entry whose replay refused this record; null for those that ingest wrote, which alone the ledger counts';
 
 comment on column dead_letters.replayed_rows is 'rows that the replay wrote: several, where an entry was refused as a whole';
 

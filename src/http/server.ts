@@ -2,13 +2,15 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { codeOf, ObservatoryError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { answerClientError, problemHandler, sendProblem } from './problem.ts'
+import { type DeadLetterRoutesOptions, deadLetterRoutes } from './routes/dead-letters.ts'
 import { type OperationRoutesOptions, operationRoutes } from './routes/operations.ts'
-import { MAX_PARAMETER_LENGTH, type RecordRoutesOptions, recordRoutes } from './routes/records.ts'
+import { MAX_PARAMETER_LENGTH } from './routes/query-parameters.ts'
+import { type RecordRoutesOptions, recordRoutes } from './routes/records.ts'
 
 export interface HttpServerOptions extends OperationRoutesOptions {
   readonly logger: Logger
   /** Without them there are only the routes of operations. */
-  readonly repositories: RecordRoutesOptions['repositories'] | undefined
+  readonly repositories: (RecordRoutesOptions['repositories'] & DeadLetterRoutesOptions) | undefined
 }
 
 /** Builds the HTTP server with all its routes. It listens when {@link listen} is called. */
@@ -29,7 +31,10 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
     sendProblem(reply, { status: 404, title: 'No such route', detail: `${request.method} ${request.url}` })
   })
   operationRoutes(app, options)
-  if (options.repositories !== undefined) recordRoutes(app, { repositories: options.repositories })
+  if (options.repositories !== undefined) {
+    recordRoutes(app, { repositories: options.repositories })
+    deadLetterRoutes(app, options.repositories)
+  }
   return app
 }
 

@@ -8,7 +8,7 @@ import { pruneLedger, pruneWriterLedgers } from '../retention/prune-ledger.ts'
 import type { GroupOfStream } from './consumer-group.ts'
 import { removeDeadConsumers } from './dead-consumers.ts'
 import { oldestRedeliverable } from './oldest-redeliverable.ts'
-import { trimStream } from './trim-stream.ts'
+import { type TrimOutcome, trimStream } from './trim-stream.ts'
 
 export interface StreamKeeperOptions {
   readonly redis: Redis
@@ -20,11 +20,22 @@ export interface StreamKeeperOptions {
   readonly deadConsumerIdleMs: number
   readonly metrics: Metrics
   readonly logger: Logger
+  /** Between two looks at the streams. */
+  readonly intervalMs?: number
 }
 
 /** Often enough that a stream which is ingested at full speed is not much longer than what is kept. */
 const TRIM_INTERVAL_MS = 5_000
 const PRUNE_INTERVAL_MS = 3_600_000
+/** A group that needs the same entry as at so many looks before does not go on: a slow one moves in that time. */
+const HELD_UP_LOOKS = 3
+
+interface HeldUp {
+  readonly group: string
+  /** The entry that it does not get past. */
+  readonly from: string
+  readonly looks: number
+}
 
 /** Held by whoever prunes; another process has nothing to do then. */
 const PRUNE_LOCK = `hashtextextended('observatory ledger pruning', 0)`
@@ -37,8 +48,7 @@ export class StreamKeeper {
   readonly #options: StreamKeeperOptions
   readonly #ended = new AbortController()
   readonly #running: Promise<void>
-  readonly #heldUpBy = new Map<TelemetrySignal, string | undefined>()
-  readonly #destroyed = new Map<TelemetrySignal, number>()
+  readonly #heldUp = new Map<TelemetrySignal, HeldUp>()
 
   constructor(options: StreamKeeperOptions) {
     this.#options = options
@@ -59,7 +69,7 @@ export class StreamKeeper {
         pruneAt = performance.now() + PRUNE_INTERVAL_MS
         await this.#orWarn(() => this.#prune())
       }
-      await sleep(TRIM_INTERVAL_MS, signal).catch(() => undefined)
+      await sleep(this.#options.intervalMs ?? TRIM_INTERVAL_MS, signal).catch(() => undefined)
     }
   }
 
@@ -77,32 +87,34 @@ export class StreamKeeper {
     const group = groupOf(signal)
     const outcome = await trimStream(redis, group, keepEntries)
     if (outcome === undefined) return
-    const { trimmed, heldUpBy, destroyedUnread } = outcome
-    metrics.entriesTrimmed.inc({ signal }, trimmed)
-    metrics.trimmingHeldUp.set({ signal }, heldUpBy === undefined ? 0 : 1)
-    if (heldUpBy !== undefined && heldUpBy !== this.#heldUpBy.get(signal)) {
-      logger.warn(
-        { stream: group.stream, group: heldUpBy },
-        'a group that does not go on keeps the stream from being trimmed: let it read, or XGROUP DESTROY it',
+    metrics.entriesTrimmed.inc({ signal }, outcome.trimmed)
+    this.#watchHeldUp(signal, outcome.heldUpBy)
+    if (outcome.destroyedUnread > 0) {
+      metrics.entriesLost.inc({ signal }, outcome.destroyedUnread)
+      logger.error(
+        { stream: group.stream, count: outcome.destroyedUnread },
+        'entries were removed from the stream before they were read, and are lost: somebody trims it (XTRIM, XADD MAXLEN) or deletes from it',
       )
     }
-    this.#heldUpBy.set(signal, heldUpBy)
-    this.#countDestroyed(signal, destroyedUnread)
     const removed = await removeDeadConsumers(redis, { ...group, minIdleMs: deadConsumerIdleMs, isAlive })
     if (removed.length > 0)
       logger.info({ stream: group.stream, consumers: removed }, 'removed consumers that are gone')
   }
 
-  /** The number shrinks as the group reads on past the gap: what it grows by is new. */
-  #countDestroyed(signal: TelemetrySignal, destroyed: number | undefined): void {
+  #watchHeldUp(signal: TelemetrySignal, by: TrimOutcome['heldUpBy']): void {
     const { groupOf, metrics, logger } = this.#options
-    const grown = (destroyed ?? 0) - (this.#destroyed.get(signal) ?? 0)
-    this.#destroyed.set(signal, destroyed ?? 0)
-    if (grown <= 0) return
-    metrics.entriesLost.inc({ signal }, grown)
-    logger.error(
-      { stream: groupOf(signal).stream, count: grown },
-      'entries were removed from the stream before they were read, and are lost: somebody trims it (XTRIM, XADD MAXLEN) or deletes from it',
+    const before = this.#heldUp.get(signal)
+    if (by === undefined) this.#heldUp.delete(signal)
+    else {
+      const stands = before?.group === by.group && before.from === by.from
+      this.#heldUp.set(signal, { ...by, looks: stands ? before.looks + 1 : 0 })
+    }
+    const { looks = 0, group } = this.#heldUp.get(signal) ?? {}
+    metrics.trimmingHeldUp.set({ signal }, looks >= HELD_UP_LOOKS ? 1 : 0)
+    if (looks !== HELD_UP_LOOKS) return
+    logger.warn(
+      { stream: groupOf(signal).stream, group },
+      'a group that does not go on keeps the stream from being trimmed: let it read, or XGROUP DESTROY it',
     )
   }
 

@@ -1,4 +1,5 @@
 import type { RejectionReason } from './rejection.ts'
+import type { EntryId } from './stream-entry.ts'
 
 /**
  * What the payload of a dead letter is: `record`, the refused record as JSON text; `json`, the bytes of the entry's
@@ -15,4 +16,15 @@ export interface DeadLetter {
   readonly sqlState: string | undefined
   readonly payloadForm: PayloadForm
   readonly payload: Uint8Array
+}
+
+/** A letter as it is stored, with what its replay needs. */
+export interface StoredLetter extends Pick<DeadLetter, 'recordIndex' | 'reason' | 'payloadForm'> {
+  /** A UUID. */
+  readonly letterId: string
+  readonly entryId: EntryId
+  /** When it was refused first, in unix milliseconds. */
+  readonly deadLetteredAtMs: number
+  /** Undefined where DEAD_LETTER_PAYLOAD=drop left it out. */
+  readonly payload: Buffer | undefined
 }

@@ -56,7 +56,7 @@ export function filterSql(filter: RecordFilter, columns: FilterColumns): { text:
 }
 
 /** Unix nanoseconds as a `timestamptz` literal, cut to its microseconds. */
-function microseconds(unixNano: bigint): string {
+export function microseconds(unixNano: bigint): string {
   const micros = floorDivide(unixNano, 1000n)
   const seconds = floorDivide(micros, 1_000_000n)
   const fraction = String(micros - seconds * 1_000_000n).padStart(6, '0')

@@ -8,9 +8,10 @@ import { messageOf, ObservatoryError, sqlStateOf } from '../errors.ts'
 export interface SqlQuery {
   readonly text: string
   readonly values: readonly unknown[]
+  /** Rows of one round trip of the cursor, all of which are held at once. Default 1000. */
+  readonly batchSize?: number
 }
 
-/** Rows of one round trip of the cursor. */
 const BATCH_SIZE = 1000
 
 /**
@@ -52,8 +53,8 @@ async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
 class RowStream extends QueryStream {
   readonly #client: pg.PoolClient
 
-  constructor(client: pg.PoolClient, { text, values }: SqlQuery) {
-    super(text, [...values], { rowMode: 'array', batchSize: BATCH_SIZE })
+  constructor(client: pg.PoolClient, { text, values, batchSize = BATCH_SIZE }: SqlQuery) {
+    super(text, [...values], { rowMode: 'array', batchSize })
     this.#client = client
   }
 

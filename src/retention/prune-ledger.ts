@@ -12,6 +12,11 @@ export interface PruneOptions {
 /** Rows of one DELETE: short transactions, so that nothing waits behind them. */
 const ROWS_AT_ONCE = 5000
 
+/** A purged letter only stayed for the ledger row that counts it. */
+const DELETE_PURGED_LETTERS = `
+  delete from dead_letters
+   where stream = $1 and purged_at is not null and entry_ms < div($2::numeric, 100000000000000000000)`
+
 /**
  * Deletes the ledger rows of a stream that nobody can need any more.
  *
@@ -19,7 +24,7 @@ const ROWS_AT_ONCE = 5000
  * one that claims try (docs/decisions/0002-ledger.md). The id is the lowest that any row which must stay reaches down to; since
  * that row may overlap others, it is lowered until nothing that stays lies across it.
  *
- * @returns how many rows were deleted.
+ * @returns how many ledger rows were deleted; the purged dead letters that they counted go with them.
  */
 export async function pruneLedger(client: pg.ClientBase, options: PruneOptions): Promise<number> {
   const { stream, keepDays, redeliverableFrom: from } = options
@@ -42,8 +47,10 @@ export async function pruneLedger(client: pg.ClientBase, options: PruneOptions):
       [stream, rows[0]?.cut],
     )
     deleted += rowCount ?? 0
-    if ((rowCount ?? 0) < ROWS_AT_ONCE) return deleted
+    if ((rowCount ?? 0) < ROWS_AT_ONCE) break
   }
+  await client.query(DELETE_PURGED_LETTERS, [stream, rows[0]?.cut])
+  return deleted
 }
 
 /**

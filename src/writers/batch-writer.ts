@@ -7,10 +7,9 @@ import {
   type WriteFailure,
 } from '../errors.ts'
 import { backoffMs, sleep } from '../lifecycle.ts'
-import type { Rejection } from '../models/rejection.ts'
 import type { Partitions } from '../retention/partitions.ts'
 import type { DeadLetterPayload } from '../settings.ts'
-import type { EncodedBatch } from './encode-batch.ts'
+import { type EncodedBatch, refusedByContent } from './encode-batch.ts'
 import { endFrozenSessions } from './end-frozen-sessions.ts'
 import type { InternedContent } from './interned-content.ts'
 import type { Interner } from './interner.ts'
@@ -110,12 +109,13 @@ export class BatchWriter<T extends object> {
     encoded: EncodedBatch<T>,
     { isolating, patienceMs }: { readonly isolating: boolean; readonly patienceMs: number },
   ): Promise<BatchOutcome<T>> {
-    const { pool, interner, partitions, table } = this.#options
+    const { pool, interner, partitions, table, content } = this.#options
     const client = await pool.connect()
     const watchdog = setTimeout(() => closeConnection(client, patienceMs), patienceMs)
     let failed = true
     try {
-      const refusals = this.#refusalsByContent(encoded, await interner.ensure(client, encoded.content))
+      const refusedContent = await interner.ensure(client, encoded.content)
+      const refusals = refusedByContent(encoded, { table, content }, refusedContent)
       const tables = table.targets.map((target) => target.table)
       await partitions.ensure(client, tables, encoded.partitionStarts)
       const transaction = { ...this.#options, signal: table.signal, refusals, isolating }
@@ -137,20 +137,6 @@ export class BatchWriter<T extends object> {
     const { pool, frozenAfterMs, onFrozenEnded } = this.#options
     const ended = await endFrozenSessions(pool, frozenAfterMs).catch(() => 0)
     if (ended > 0) onFrozenEnded(ended)
-  }
-
-  /** The records whose series (or resource, scope, metric) was refused. */
-  #refusalsByContent(
-    { records }: EncodedBatch<T>,
-    refusedContent: ReadonlyMap<bigint, Rejection>,
-  ): { readonly position: number; readonly rejection: Rejection }[] {
-    if (refusedContent.size === 0) return []
-    const { table, content } = this.#options
-    return records.flatMap(({ record }, position) => {
-      const row = table.refer(record, content).rows.find(({ id }) => refusedContent.has(id))
-      const rejection = row && refusedContent.get(row.id)
-      return rejection === undefined ? [] : [{ position, rejection }]
-    })
   }
 
   #watchRefusals(encoded: EncodedBatch<T>, { deadLetters }: BatchOutcome<T>): void {

@@ -1,4 +1,5 @@
 import { Transform, type TransformCallback } from 'node:stream'
+import type { Rejection } from '../models/rejection.ts'
 import type { Partitions } from '../retention/partitions.ts'
 import type { Batch, DecodedEntry } from './batch.ts'
 import type { EncodedCopy } from './copy.ts'
@@ -23,6 +24,12 @@ export interface EncodedBatch<T> {
   readonly content: readonly ContentRow[]
   /** Starts (unix milliseconds) of the partitions that its rows belong to. */
   readonly partitionStarts: ReadonlySet<number>
+}
+
+/** A record, by its position in the batch, that is refused before anything is copied. */
+export interface RecordRefusal {
+  readonly position: number
+  readonly rejection: Rejection
 }
 
 export interface EncodeOptions<T, Refs> {
@@ -105,4 +112,18 @@ function recordsByPartition<T>(
     records: groups.length === 1 ? (groups[0] ?? []) : groups.flat(),
     partitionStarts: new Set(byStart.keys()),
   }
+}
+
+/** The records whose series (or resource, scope, metric) was refused: `refusedContent` has the reason of each such id. */
+export function refusedByContent<T>(
+  { records }: EncodedBatch<T>,
+  { table, content }: Pick<EncodeOptions<T, unknown>, 'table' | 'content'>,
+  refusedContent: ReadonlyMap<bigint, Rejection>,
+): RecordRefusal[] {
+  if (refusedContent.size === 0) return []
+  return records.flatMap(({ record }, position) => {
+    const row = table.refer(record, content).rows.find(({ id }) => refusedContent.has(id))
+    const rejection = row && refusedContent.get(row.id)
+    return rejection === undefined ? [] : [{ position, rejection }]
+  })
 }

@@ -189,6 +189,7 @@ function multirange(ranges: readonly IdRange[]): string {
   return `{${ranges.map(({ first, last }) => `[${ledgerNumber(first)},${ledgerNumber(last)}]`).join(',')}}`
 }
 
-function ledgerNumber({ ms, seq }: EntryId): string {
+/** An entry id as the ledger's number, in decimal digits. */
+export function ledgerNumber({ ms, seq }: EntryId): string {
   return `${ms}${String(seq).padStart(20, '0')}`
 }

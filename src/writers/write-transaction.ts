@@ -6,7 +6,7 @@ import type { DeadLetterPayload } from '../settings.ts'
 import type { Batch } from './batch.ts'
 import { copyRows, findRefusedRows, type RefusedRow } from './copy.ts'
 import { type AddressedLetter, insertDeadLetters } from './dead-letters.ts'
-import type { EncodedBatch } from './encode-batch.ts'
+import type { EncodedBatch, RecordRefusal } from './encode-batch.ts'
 import { type ClaimOutcome, type LedgerClaim, type LedgerRow, recount } from './ledger.ts'
 
 /** What became of a batch. Its records are in exactly one of the three counts. */
@@ -25,8 +25,7 @@ export interface WriteTransactionOptions {
   readonly signal: TelemetrySignal
   readonly deadLetterPayload: DeadLetterPayload
   readonly claim: (client: pg.ClientBase, claim: LedgerClaim) => Promise<ClaimOutcome>
-  /** Records, by position, that are refused before anything is copied. */
-  readonly refusals: readonly { readonly position: number; readonly rejection: Rejection }[]
+  readonly refusals: readonly RecordRefusal[]
   /** Whether a row was refused in the attempt before: then the refused ones are looked for. */
   readonly isolating: boolean
 }
@@ -42,12 +41,9 @@ export async function writeTransaction<T extends object>(
   encoded: EncodedBatch<T>,
   options: WriteTransactionOptions,
 ): Promise<BatchOutcome<T> | undefined> {
-  const { batch, records, copies } = encoded
+  const { batch, records } = encoded
   const { stream, refusals } = options
-  const letters = [
-    ...lettersOfEntries(batch),
-    ...refusals.map(({ position, rejection }) => letterOf(encoded, position, rejection)),
-  ]
+  const letters = lettersOfBatch(encoded, refusals)
   const counts = { rowCount: records.length - refusals.length, letterCount: letters.length }
   await client.query('begin')
   const claimed = await options.claim(client, {
@@ -69,13 +65,7 @@ export async function writeTransaction<T extends object>(
   const duplicates = batch.rows - deadLetters.length - (records.length - skip.size)
 
   const copyStarted = performance.now()
-  for (const { position, detail, sqlState } of options.isolating
-    ? await isolate(client, encoded, skip)
-    : []) {
-    skip.add(position)
-    deadLetters.push(letterOf(encoded, position, { reason: 'refused_by_database', detail }, sqlState))
-  }
-  for (const copy of copies) await copyRows(client, copy, skip)
+  deadLetters.push(...(await copyBatch(client, encoded, { skip, isolating: options.isolating })))
   const copyMs = performance.now() - copyStarted
 
   const rowsWritten = records.length - skip.size
@@ -126,6 +116,24 @@ async function recountRows<T>(
   for (const [row, count] of counts) await recount(client, row, count)
 }
 
+/**
+ * Copies the rows of all records but those in `skip`. When isolating, it first finds the ones that PostgreSQL refuses: they are added to
+ * `skip`, and their letters are returned.
+ */
+export async function copyBatch<T extends object>(
+  client: pg.PoolClient,
+  encoded: EncodedBatch<T>,
+  { skip, isolating }: { readonly skip: Set<number>; readonly isolating: boolean },
+): Promise<PositionedLetter[]> {
+  const letters: PositionedLetter[] = []
+  for (const { position, detail, sqlState } of isolating ? await isolate(client, encoded, skip) : []) {
+    skip.add(position)
+    letters.push(letterOf(encoded, position, { reason: 'refused_by_database', detail }, sqlState))
+  }
+  for (const copy of encoded.copies) await copyRows(client, copy, skip)
+  return letters
+}
+
 /** Finds the rows that PostgreSQL refuses, of any table, and takes back what was copied to find them. */
 async function isolate<T>(
   client: pg.PoolClient,
@@ -141,8 +149,20 @@ async function isolate<T>(
   return [...refused.values()]
 }
 
-interface PositionedLetter extends AddressedLetter {
+/** The letter of a record of a batch. */
+export interface PositionedLetter extends AddressedLetter {
   readonly entryPosition: number
+}
+
+/** Every letter that is known before anything is copied: refused by decoding, and by what the records refer to. */
+export function lettersOfBatch<T extends object>(
+  encoded: EncodedBatch<T>,
+  refusals: readonly RecordRefusal[],
+): PositionedLetter[] {
+  return [
+    ...lettersOfEntries(encoded.batch),
+    ...refusals.map(({ position, rejection }) => letterOf(encoded, position, rejection)),
+  ]
 }
 
 function lettersOfEntries<T>(batch: Batch<T>): PositionedLetter[] {

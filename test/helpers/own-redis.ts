@@ -15,8 +15,8 @@ export interface OwnRedis {
   readonly pid: () => number
   /** Ends it by a signal and waits until it is gone. */
   end(signal: NodeJS.Signals): Promise<void>
-  /** Starts it again on its port and its data; resolves when it takes connections, or when it has loaded. */
-  start(until?: 'listening' | 'loaded'): Promise<void>
+  /** Starts it again on its port and its data; resolves when it has loaded, or when it says that it is loading. */
+  start(until?: 'loading' | 'loaded'): Promise<void>
   /** Ends it and removes its data. */
   close(): Promise<void>
 }
@@ -50,7 +50,7 @@ export async function startOwnRedis(settings: Readonly<Record<string, string>> =
       await eventually(() =>
         callRedis(port, async (client) => {
           const info = await client.info('persistence')
-          if (until === 'loaded' && !info.includes('loading:0')) throw new Error('Redis is loading')
+          if (/^loading:1/m.test(info) !== (until === 'loading')) throw new Error(`Redis is not ${until}`)
         }),
       )
     },

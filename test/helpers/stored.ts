@@ -41,3 +41,19 @@ export async function expectLedgerCounts(databaseUrl: string, stream: string, ta
   )
   expect(counts).toMatchObject({ ledger_rows: counts?.rows, ledger_letters: counts?.letters })
 }
+
+/** The ledger rows of a fork whose ids the fork below does not cover. There must be none, or fork 0 could not tell what is ingested. */
+export async function findForkGaps(
+  databaseUrl: string,
+  stream: string,
+): Promise<{ fork: number; ids: string }[]> {
+  return select(
+    databaseUrl,
+    `select above.fork, above.ids::text from ingest_ledger above
+      where above.stream = $1 and above.fork > 0 and not exists (
+        select from (select range_agg(below.ids) as ids from ingest_ledger below
+                      where below.stream = above.stream and below.fork = above.fork - 1) covered
+         where above.ids <@ covered.ids)`,
+    [stream],
+  )
+}

@@ -19,8 +19,16 @@ export interface TestService {
   close(): Promise<void>
 }
 
+export interface TestServiceOptions {
+  /** Takes the lines of its log, from `info` on. By default those of `error` are shown. */
+  readonly log?: (line: string) => void
+}
+
 /** A whole service in this process, on a database and streams of this file's own. */
-export async function startTestService(env: Record<string, string> = {}): Promise<TestService> {
+export async function startTestService(
+  env: Record<string, string> = {},
+  { log }: TestServiceOptions = {},
+): Promise<TestService> {
   const { databaseUrl } = await createTestDatabase()
   const { prefix, redisUrl } = await createTestPrefix()
   const { settings } = loadSettings({
@@ -34,10 +42,13 @@ export async function startTestService(env: Record<string, string> = {}): Promis
       redisUrl: settings.redisUrl ?? redisUrl,
     },
     roles: ['ingest', 'api'],
-    logger: createLogger({ level: 'error', pretty: false }),
+    logger: createLogger(
+      log ? { level: 'info', pretty: false, write: log } : { level: 'error', pretty: false },
+    ),
     stopping: new AbortController().signal,
   })
-  const redis = new Redis(redisUrl)
+  const redis = new Redis(settings.redisUrl ?? redisUrl)
+  redis.on('error', () => undefined)
   return {
     service,
     prefix,

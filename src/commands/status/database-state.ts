@@ -23,14 +23,14 @@ export interface LedgerState {
 export interface DatabaseState {
   readonly migrations: MigrationState
   readonly tables: readonly TableState[]
-  /** Records refused in the last 24 hours, most frequent reason first. */
+  /** Records refused in the last 24 hours and neither replayed nor purged since, most frequent reason first. */
   readonly deadLetters: readonly DeadLetterCount[]
   readonly ledger: LedgerState | null
 }
 
 const DEAD_LETTERS = `
   select signal, reason, count(*)::int as count from dead_letters
-  where dead_lettered_at > now() - interval '24 hours'
+  where dead_lettered_at > now() - interval '24 hours' and replayed_at is null and purged_at is null
   group by signal, reason order by count desc, signal, reason`
 
 /** What the database holds. Works on one that was never migrated, too. @throws what pg throws. */

@@ -3,7 +3,7 @@ import highland from 'highland'
 
 export type RecordFormat = 'json' | 'ndjson'
 
-/** Rows joined into one chunk of the response. */
+/** Rows joined into one chunk of the response, where they are small. */
 const ROWS_PER_CHUNK = 500
 
 /**
@@ -12,8 +12,8 @@ const ROWS_PER_CHUNK = 500
  * Nothing comes before the first rows or their end, so that a query that fails at once can still be answered with its status. Later, an
  * error of the rows destroys the body, so that a cut answer is never taken for a whole one; destroying the body destroys the rows.
  */
-export function jsonStream(rows: Readable, format: RecordFormat): Readable {
-  const batches = highland<[string]>(rows).batch(ROWS_PER_CHUNK)
+export function jsonStream(rows: Readable, format: RecordFormat, rowsPerChunk = ROWS_PER_CHUNK): Readable {
+  const batches = highland<[string]>(rows).batch(rowsPerChunk)
   const text = format === 'ndjson' ? batches.map(lines) : page(batches)
   const body = text.toNodeStream({ objectMode: false }) as Readable
   rows.once('error', (error) => body.destroy(error))

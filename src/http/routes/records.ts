@@ -2,12 +2,20 @@ import type { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { severityNumberOf } from '../../models/severity.ts'
 import type { RecordFilter } from '../../repositories/filter.ts'
-import { parseFilterTime } from '../../repositories/filter-time.ts'
 import type { LogRecordRepository } from '../../repositories/log-record-repository.ts'
 import type { MetricRepository } from '../../repositories/metric-repository.ts'
 import type { TraceRepository } from '../../repositories/trace-repository.ts'
 import { jsonStream, type RecordFormat } from '../encoders/json-stream.ts'
 import { BadParameter } from '../problem.ts'
+import {
+  COMMON_PARAMETERS,
+  type CommonQuery,
+  contentTypeOf,
+  MAX_PARAMETER_LENGTH,
+  readFormat,
+  readLimit,
+  readTimeRange,
+} from './query-parameters.ts'
 
 export interface RecordRoutesOptions {
   readonly repositories: {
@@ -17,33 +25,16 @@ export interface RecordRoutesOptions {
   }
 }
 
-/** Characters of a parameter, in the path or the query. */
-export const MAX_PARAMETER_LENGTH = 1024
-
-/** A page of JSON; NDJSON has no limit unless one is asked for. */
-const JSON_DEFAULT_LIMIT = 100
-const JSON_MAX_LIMIT = 10_000
-
-interface RecordQuery {
-  from?: string
-  to?: string
+interface RecordQuery extends CommonQuery {
   service?: string
   name?: string
   traceId?: string
   level?: string
-  limit?: number
-  format?: RecordFormat
 }
 
 /** Text that PostgreSQL can compare with: it has no NUL. */
 const TEXT = { type: 'string', maxLength: MAX_PARAMETER_LENGTH, pattern: '^[^\\u0000]*$' }
-const COMMON = {
-  from: { type: 'string', maxLength: 64 },
-  to: { type: 'string', maxLength: 64 },
-  service: TEXT,
-  limit: { type: 'integer', minimum: 1, maximum: 1_000_000_000 },
-  format: { type: 'string', enum: ['json', 'ndjson'] },
-}
+const COMMON = { ...COMMON_PARAMETERS, service: TEXT }
 const TRACE_ID = { type: 'string', pattern: '^[0-9a-fA-F]{32}$' }
 
 type Find = (filter: RecordFilter, signal: AbortSignal) => Promise<Readable>
@@ -89,48 +80,24 @@ async function answer(
   reply: FastifyReply,
   find: Find,
 ): Promise<FastifyReply> {
-  const format = request.query.format ?? formatByAccept(request.headers.accept)
+  const format = readFormat(request.query, request.headers.accept)
   const filter = readFilter(request.query, format)
   const gone = new AbortController()
   // A client that goes away ends its query in the server.
   reply.raw.once('close', () => gone.abort(new Error('The client went away')))
   const rows = await find(filter, gone.signal)
-  return reply
-    .type(format === 'json' ? 'application/json; charset=utf-8' : 'application/x-ndjson; charset=utf-8')
-    .send(jsonStream(rows, format))
-}
-
-function formatByAccept(accept: string | undefined): RecordFormat {
-  return accept?.includes('application/x-ndjson') ? 'ndjson' : 'json'
+  return reply.type(contentTypeOf(format)).send(jsonStream(rows, format))
 }
 
 function readFilter(query: RecordQuery, format: RecordFormat): RecordFilter {
   const { service, name, traceId } = query
-  const now = Date.now()
-  const time = (parameter: 'from' | 'to'): bigint | undefined => {
-    const text = query[parameter]
-    const parsed = text === undefined ? undefined : parseFilterTime(text, now)
-    if (text !== undefined && parsed === undefined) {
-      throw new BadParameter(parameter, `${parameter} must be a time: RFC 3339, unix, or relative like -15m`)
-    }
-    return parsed
-  }
-  if (format === 'json' && query.limit !== undefined && query.limit > JSON_MAX_LIMIT) {
-    throw new BadParameter(
-      'limit',
-      `limit must be at most ${JSON_MAX_LIMIT} with format=json; use format=ndjson for more`,
-    )
-  }
-  const from = time('from')
-  const to = time('to')
   return {
-    ...(from !== undefined && { from }),
-    ...(to !== undefined && { to }),
+    ...readTimeRange(query),
     ...(service !== undefined && { service }),
     ...(name !== undefined && { name }),
     ...(traceId !== undefined && { traceId }),
     ...(query.level !== undefined && { minSeverityNumber: readLevel(query.level) }),
-    limit: query.limit ?? (format === 'json' ? JSON_DEFAULT_LIMIT : null),
+    limit: readLimit(query, format),
   }
 }
 
