@@ -17,13 +17,15 @@ import { findServers } from './servers.ts'
 import { addSettings } from './setting-flags.ts'
 
 const EXAMPLES = `
-Every entry that is still in a stream must be committed, pending or not yet read; every batch in the ledger must have the
-rows and dead letters that it counted; nothing may be there twice, or come from nowhere. Each id that fails is printed, and
-the exit code is then 1. A running service is no hindrance. Changes nothing.
+Every entry that is still in a stream must be committed, pending or not yet read; every
+batch in the ledger must have the rows and dead letters that it counted; nothing may be
+there twice, or come from nowhere. Each id that fails is printed, and the exit code is
+then 1. A running service is no hindrance. Changes nothing.
 
---from and --to take an entry id (inclusive) or a time (--to: exclusive) by which entries were added; PostgreSQL is looked at
-in whole batches. It reads each table once and sorts about 50 bytes a record of it, on disk past work_mem; the
-transaction keeps VACUUM from removing what is deleted meanwhile. Point it at the primary, not at a replica.
+--from and --to take an entry id (inclusive) or a time (--to: exclusive) by which entries
+were added; PostgreSQL is looked at in whole batches. It reads each table once and sorts
+about 50 bytes of each record, on disk past work_mem; until the end VACUUM cannot remove
+what is deleted meanwhile. Point it at the primary: a replica lags behind.
 
 Examples:
   observatory audit
@@ -44,11 +46,7 @@ export function auditCommand(): Command {
     .description('Check that every record is in the database exactly once.')
     .option('--from <id|time>', 'entries from here on', parseEntryPosition)
     .option('--to <id|time>', 'entries up to here', parseEntryPosition)
-    .addOption(
-      new Option('--signal <word>', `one of ${TELEMETRY_SIGNALS.join(', ')} (default: all)`).choices(
-        TELEMETRY_SIGNALS,
-      ),
-    )
+    .addOption(new Option('--signal <word>', 'only this one').choices(TELEMETRY_SIGNALS))
     .option('--json', 'as JSON: {failures: [...], signals: [...]}')
   return addSettings(command, [
     'databaseUrl',

@@ -17,11 +17,13 @@ import { addSettings } from './setting-flags.ts'
 import { formatCount, textTable } from './text-table.ts'
 
 const EXAMPLES = `
-For after PostgreSQL was restored to an earlier time: entries that Redis still has are then delivered again, and those
-that the restored database lists as ingested are left out. So rewinding too far costs time and doubles nothing. The consumer group
-is never moved forward. A running service notices by itself.
+For after PostgreSQL was restored to an earlier time: entries that Redis still has are
+delivered again, and those that the restored database lists as ingested are left out. So
+rewinding too far costs time and doubles nothing. The consumer group is never moved
+forward. A running service notices by itself.
 
-The exit code is 1 when entries after the given place were removed from a stream: they cannot come again.
+The exit code is 1 when entries from the given place on were removed from a stream: they
+cannot come again.
 
 Examples:
   observatory rewind --to 2026-11-23T10:00:00Z --dry-run
@@ -50,11 +52,10 @@ interface StreamRewind {
 
 /** `observatory rewind`: has the entries from a place on delivered again. */
 export function rewindCommand(): Command {
-  const signals = TELEMETRY_SIGNALS.join(', ')
   const command = new Command('rewind')
     .description('Deliver entries again that Redis still has, after PostgreSQL was restored.')
     .requiredOption('--to <id|time>', 'the first entry to deliver again', parseEntryPosition)
-    .addOption(new Option('--signal <word>', `one of ${signals} (default: all)`).choices(TELEMETRY_SIGNALS))
+    .addOption(new Option('--signal <word>', 'only this one').choices(TELEMETRY_SIGNALS))
     .option('--dry-run', 'only say what would be done')
     .option('--json', 'as JSON: a list of {stream, from, to, goesBack, entries, isExact, isTrimmed}')
   return addSettings(command, [
@@ -103,7 +104,7 @@ async function rewind(
   { streams, to, dryRun }: RewindOptions,
 ): Promise<readonly StreamRewind[]> {
   const { id } = to
-  const after = idOf(keyOf(id))
+  const after = idOf(keyOf(id) === 0n ? 0n : keyOf(id) - 1n)
   const look = (stream: string, dry: boolean) => rewindGroup(redis, { stream, group }, { after, dryRun: dry })
   const states = await Promise.all(streams.map((stream) => look(stream, true)))
   // A stream that never had an entry has no end; a time at which nothing had come yet is one with nothing after it.

@@ -44,11 +44,10 @@ export async function expectLedgerCounts(databaseUrl: string, stream: string, ta
 
 /** The ledger rows of a fork whose ids the fork below does not cover. There must be none, or fork 0 could not tell what is ingested. */
 export async function findForkGaps(
-  databaseUrl: string,
+  client: Pick<pg.ClientBase, 'query'>,
   stream: string,
 ): Promise<{ fork: number; ids: string }[]> {
-  return select(
-    databaseUrl,
+  const { rows } = await client.query<{ fork: number; ids: string }>(
     `select above.fork, above.ids::text from ingest_ledger above
       where above.stream = $1 and above.fork > 0 and not exists (
         select from (select range_agg(below.ids) as ids from ingest_ledger below
@@ -56,4 +55,5 @@ export async function findForkGaps(
          where above.ids <@ covered.ids)`,
     [stream],
   )
+  return rows
 }

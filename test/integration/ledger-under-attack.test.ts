@@ -350,6 +350,6 @@ class Attack {
       })
     }
     strike('other histories of an id', ledger.filter(({ fork }) => fork > 0).length)
-    expect(await findForkGaps(databaseUrl, STREAM), 'forks with gaps').toEqual([])
+    expect(await findForkGaps(pool, STREAM), 'forks with gaps').toEqual([])
   }
 }

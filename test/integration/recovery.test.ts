@@ -81,7 +81,7 @@ describe('entries of another consumer', () => {
     const { ids, bodies } = await addHeldBy('gone', 40)
     const begun = performance.now()
     await becomeStored(bodies)
-    expect(performance.now() - begun).toBeGreaterThan(IDLE_MS - 200)
+    expect(performance.now() - begun).toBeGreaterThan(IDLE_MS / 2)
     await eventually(async () => expect(await heldBy('gone')).toEqual([]))
     expect(await heldBy(await ownName())).toEqual([])
     expect((await metric('entries_claimed_total')) - claimedBefore).toBe(ids.length)
