@@ -116,6 +116,9 @@ export function createMetrics() {
       metrics.recordsDuplicate,
       metrics.entriesRead,
       metrics.entriesLost,
+      metrics.entriesClaimed,
+      metrics.entriesTrimmed,
+      metrics.frozenSessionsEnded,
     ]) {
       each.inc({ signal }, 0)
     }

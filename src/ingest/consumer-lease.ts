@@ -13,10 +13,11 @@ const RELEASE_MAX_MS = 2_000
 /** More processes than this on one host are given names in this range anyway: leases only keep names apart. */
 const MAX_SLOTS = 1024
 
-/** Renews the lease if it is still ours, or takes it back if nobody has it. */
+/** Renews the lease if it is still ours, or takes it back if nobody has it. PEXPIRE works when the memory is full, SET does not. */
 const RENEW = `
 local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
+if holder == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if holder then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1`
 const TAKE_OVER = `

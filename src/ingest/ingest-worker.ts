@@ -117,6 +117,9 @@ export class IngestWorker<T extends object> {
       metrics.recordsReceived.inc({ signal }, chunk.records)
       if (chunk.cleaned > 0) metrics.stringsCleaned.inc({ signal }, chunk.cleaned)
     }
+    const connections = [options.reader, options.commands]
+    const reread = () => this.#reader.rereadPending()
+    for (const redis of connections) redis.on('close', reread)
     // The reader and the decoder may be waiting for room that a failed writer will never make.
     this.#writer.once('error', () => this.#end())
     const { decoder } = this.#writer
@@ -128,6 +131,9 @@ export class IngestWorker<T extends object> {
       this.#end()
       inFlight.forget(stream)
       logger.error({ stream, err: error }, 'ingest stopped; everything not committed stays pending')
+    })
+    this.#running.finally(() => {
+      for (const redis of connections) redis.off('close', reread)
     })
   }
 
@@ -206,11 +212,14 @@ export class IngestWorker<T extends object> {
     await ackEntries(commands, this.#options, ids)
   }
 
-  /** Tries for as long as it takes, or until told to stop: what is committed and still pending, the ledger recognises. */
+  /**
+   * Tries for as long as it takes, or until told to stop, or until the entries are to be read again: what is committed and still pending, the
+   * ledger recognises.
+   */
   async #acknowledge(ids: readonly string[]): Promise<void> {
     const { commands, signal, stream, metrics, logger } = this.#options
     const stopping = this.#stopping.signal
-    for (let failures = 0; ; failures += 1) {
+    for (let failures = 0; !this.#reader.isStale; failures += 1) {
       try {
         await ackEntries(commands, this.#options, ids)
         this.#ackProblem = undefined
@@ -225,6 +234,7 @@ export class IngestWorker<T extends object> {
           .catch(() => undefined)
       }
     }
+    this.#ackProblem = undefined
   }
 
   #noteRetry({ failure, sqlState, error, attempt, delayMs }: WriteRetry): void {

@@ -52,7 +52,7 @@ type Reply = [stream: Buffer, entries: ReplyEntry[]][] | null
  * Reads one stream as one consumer of its group.
  *
  * States: *pending*, re-reads what was delivered to this consumer but never acknowledged, from the beginning of its list; when that is read,
- * *fresh*, reads `>`. An error (a lost connection may have lost a reply, whose entries are then pending) leads to *settling*: wait until
+ * *fresh*, reads `>`. An error (a lost connection may have lost a reply, whose entries are then pending), a lost connection of others to the same Redis and a group that is gone lead to *settling*: wait until
  * all that was read is settled, so that nothing is read twice, then pending again. So does finding more pending than is held. From
  * fresh, now and then: *claiming*, takes over what consumers that are gone left pending.
  */
@@ -69,6 +69,22 @@ export class EntryReader {
     this.#options = options
     this.#claimIntervalMs = Math.min(options.claim.minIdleMs / 2, CLAIM_INTERVAL_MAX_MS)
     this.#claimAt = performance.now() + this.#claimIntervalMs * Math.random()
+  }
+
+  /**
+   * Asks for the pending entries to be read again. To be called when any connection to this Redis was lost: the next one may lead to another
+   * server, where the ids that are held bear other entries.
+   */
+  rereadPending(): void {
+    this.#mustReread = true
+  }
+
+  /**
+   * Whether what is held now was read before the last such event, or error. It must not be acknowledged then: XACK knows ids only. It is
+   * read again, and acknowledged when the ledger has recognised it.
+   */
+  get isStale(): boolean {
+    return this.#mustReread
   }
 
   /** Why the last read failed; undefined when it did not. */
@@ -124,6 +140,8 @@ export class EntryReader {
   async *#claimIdle(): AsyncGenerator<EntryChunk> {
     const { redis, stream, group, consumer, inFlight, stopping, claim } = this.#options
     this.#claimAt = performance.now() + this.#claimIntervalMs
+    // Before asking: what is acknowledged meanwhile must not look as if it had never been held.
+    const held = inFlight.of(stream).entries
     const [, , , holders] = (await redis.xpending(stream, group)) as [
       number,
       unknown,
@@ -131,7 +149,7 @@ export class EntryReader {
       [string, string][] | null,
     ]
     const ours = Number(holders?.find(([holder]) => holder === consumer)?.[1] ?? 0)
-    if (ours > inFlight.of(stream).entries) this.#mustReread = true
+    if (ours > held) this.#mustReread = true
     if (!claim.mayClaim()) return
     for await (const { entries, vanished } of claimIdle({ redis, stream, group, consumer, ...claim })) {
       await this.#settleVanished(vanished)
@@ -155,7 +173,7 @@ export class EntryReader {
       return reply.length === 0 ? undefined : this.#chunk(reply, true)
     } catch (error) {
       if (!replyStartsWith(error, 'NOGROUP')) throw error
-      await ensureGroup(this.#options.redis, this.#options)
+      this.#mustReread = true
       return undefined
     }
   }

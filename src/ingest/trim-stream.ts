@@ -33,6 +33,10 @@ local function named(fields)
   for i = 1, #fields, 2 do values[fields[i]] = fields[i + 1] end
   return values
 end
+local info = redis.pcall('INFO', 'server')
+local run = type(info) == 'string' and info:match('run_id:(%x+)')
+local isSameRun = run and redis.call('GET', KEYS[2]) == run
+if run and not isSameRun then redis.pcall('SET', KEYS[2], run) end
 if redis.call('EXISTS', KEYS[1]) == 0 then return false end
 local length = redis.call('XLEN', KEYS[1])
 local least, by, own, ours
@@ -57,7 +61,7 @@ elseif not first or before(last, first[1]) then unread = length end
 local counted = ours['entries-read']
 local right = unread and stream['entries-added'] - unread
 if right and counted ~= right then
-  destroyed = counted and math.max(0, right - counted) or 0
+  destroyed = isSameRun and counted and math.max(0, right - counted) or 0
   redis.call('XGROUP', 'SETID', KEYS[1], ARGV[1], last, 'ENTRIESREAD', right)
 end
 local excess = length - ARGV[2]
@@ -72,8 +76,13 @@ export async function trimStream(
   { stream, group }: GroupOfStream,
   keepEntries: number,
 ): Promise<TrimOutcome | undefined> {
-  const reply = await redis.eval(TRIM, 1, stream, group, keepEntries)
+  const reply = await redis.eval(TRIM, 2, stream, runKey(stream), group, keepEntries)
   if (reply === null) return undefined
   const [trimmed, heldUpBy, from, destroyedUnread] = reply as [number, string, string, number]
   return { trimmed, heldUpBy: heldUpBy === '' ? undefined : { group: heldUpBy, from }, destroyedUnread }
+}
+
+/** In the stream's own slot of a Redis Cluster: what is between braces is hashed, and a stream that has such a part is used as it is. */
+function runKey(stream: string): string {
+  return /\{[^}]+\}/.test(stream) ? `${stream}:run` : `{${stream}}:run`
 }

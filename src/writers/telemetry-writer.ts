@@ -76,6 +76,7 @@ export class TelemetryWriter<T extends object> extends Writable {
   /** Decodes what this writer takes, with its limits. */
   readonly decoder: RecordDecoder<T>
   readonly #running: Promise<void>
+  readonly #destroyed = new AbortController()
   readonly #inFlight = new Set<Batch<T>>()
   #written = 0
   #deadLettered = 0
@@ -126,6 +127,8 @@ export class TelemetryWriter<T extends object> extends Writable {
           this.#settle(outcome, options.onCommitted).then(() => callback(writer.fault), callback)
         },
       }),
+      // Ends all stages, also when the first of them has ended: what is written then is tried again no more.
+      { signal: this.#destroyed.signal },
     )
     this.#running.catch((error: Error) => this.destroy(error))
   }
@@ -169,7 +172,7 @@ export class TelemetryWriter<T extends object> extends Writable {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#batcher.destroy(error ?? undefined)
+    this.#destroyed.abort()
     this.#running.then(
       () => callback(error),
       () => callback(error),

@@ -14,7 +14,17 @@ import { type Finished, RunningCommand, runObservatory } from '../helpers/run-ob
 import { createTestDatabase, type TestDatabase } from '../helpers/test-database.ts'
 import { createTestPrefix } from '../helpers/test-redis.ts'
 
-const COMMANDS = ['quickstart', 'serve', 'send', 'migrate', 'status', 'doctor', 'dead-letters', 'audit', 'rewind']
+const COMMANDS = [
+  'quickstart',
+  'serve',
+  'send',
+  'migrate',
+  'status',
+  'doctor',
+  'dead-letters',
+  'audit',
+  'rewind',
+]
 
 let cwd: string
 let database: TestDatabase

@@ -457,6 +457,21 @@ describe('while PostgreSQL does not take rows', () => {
     await expect(bodies()).resolves.toHaveLength(await ledgerRows())
   })
 
+  test('destroy() after end() ends it promptly, too', async () => {
+    const unreachable = openPool('postgresql://nobody@127.0.0.1:1/nowhere')
+    const retries: number[] = []
+    const writer = logWriter({ pool: unreachable, onRetry: ({ attempt }) => retries.push(attempt) })
+    writer.on('error', () => undefined)
+    writer.end([log(0)])
+    await eventually(() => expect(retries.length).toBeGreaterThanOrEqual(2))
+    const closed = once(writer, 'close')
+    const started = performance.now()
+    writer.destroy()
+    await closed
+    expect(performance.now() - started).toBeLessThan(500)
+    await unreachable.end()
+  })
+
   test('destroy() between two attempts ends it promptly, and no timer goes on', async () => {
     const unreachable = openPool('postgresql://nobody@127.0.0.1:1/nowhere')
     const retries: number[] = []

@@ -179,6 +179,9 @@ describe('trimming', () => {
 })
 
 describe('entries that somebody else removed before they were read', () => {
+  // The first look at a run of Redis counts nothing.
+  beforeEach(() => trim(1000))
+
   test('are told once, and are no lag any more', async () => {
     await add(1, 20)
     await readAndAck(1, 4)
@@ -350,5 +353,43 @@ test('a service trims behind its own reading, keeps STREAM_KEEP_ENTRIES and call
     expect(metrics).toMatch(/^observatory_stream_trimming_held_up\{signal="logs"\} 0$/m)
   } finally {
     await service.close()
+  }
+})
+
+test('a Redis that was started again, and has forgotten what was read, calls nothing lost', async () => {
+  const own = await startOwnRedis()
+  const redis = new Redis(own.url)
+  redis.on('error', () => undefined)
+  const group = { stream: 'logs', group: 'g' }
+  const read = async (count: number) => {
+    for (let n = 0; n < count; n += 1) await redis.xadd('logs', '*', 'message', 'x')
+    const reply = (await redis.xreadgroup('GROUP', 'g', 'c', 'COUNT', count, 'STREAMS', 'logs', '>')) as [
+      string,
+      [string, string[]][],
+    ][]
+    const ids = reply[0]?.[1].map(([id]) => id) ?? []
+    await redis.xack('logs', 'g', ...ids)
+    return ids.at(-1) ?? ''
+  }
+  try {
+    await redis.xgroup('CREATE', 'logs', 'g', '0', 'MKSTREAM')
+    const last = await read(100)
+    await redis.xgroup('SETID', 'logs', 'g', last, 'ENTRIESREAD', 100)
+    expect(await trimStream(redis, group, 1000)).toMatchObject({ destroyedUnread: 0 })
+    await read(50)
+    await own.end('SIGKILL')
+    await own.start()
+    await eventually(() => redis.ping())
+    const [fields] = (await redis.xinfo('GROUPS', 'logs')) as [unknown[]]
+    expect(fields[fields.indexOf('entries-read') + 1], 'it has forgotten').toBe(100)
+    expect(await trimStream(redis, group, 1000)).toMatchObject({ destroyedUnread: 0 })
+
+    // From then on it is noticed again.
+    for (let n = 0; n < 20; n += 1) await redis.xadd('logs', '*', 'message', 'x')
+    await redis.xtrim('logs', 'MAXLEN', 5)
+    expect(await trimStream(redis, group, 1000)).toMatchObject({ destroyedUnread: 15 })
+  } finally {
+    redis.disconnect()
+    await own.close()
   }
 })
