@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis'
 import { messageOf } from '../errors.ts'
 import { sleep } from '../lifecycle.ts'
 import { isRunning, ownIdentity } from '../process-identity.ts'
+import { replyStartsWith } from './consumer-group.ts'
 
 /** A lease that is not renewed for this long is free. */
 const LEASE_MS = 15_000
@@ -57,7 +58,7 @@ export class ConsumerLease {
       const name = options.name ?? `${hostname()}-${slot}`
       const key = leaseKey(options, name)
       const taken =
-        (await redis.set(key, identity, 'PX', LEASE_MS, 'NX')) === 'OK' ||
+        (await take(redis, key, identity)) ||
         (await takeOverFromTheDead(redis, key, identity)) ||
         slot === MAX_SLOTS ||
         options.name !== undefined
@@ -128,10 +129,25 @@ function leaseKey({ prefix, group }: LeaseOptions, name: string): string {
   return `${prefix}:consumer:${group}:${name}`
 }
 
+async function take(redis: Redis, key: string, identity: string): Promise<boolean> {
+  try {
+    return (await redis.set(key, identity, 'PX', LEASE_MS, 'NX')) === 'OK'
+  } catch (error) {
+    if (!replyStartsWith(error, 'OOM')) throw error
+    // Only ingest can make room again. Without a lease the name may come to have two holders, which the ledger keeps safe.
+    return (await redis.exists(key)) === 0
+  }
+}
+
 async function takeOverFromTheDead(redis: Redis, key: string, identity: string): Promise<boolean> {
   const holder = await redis.get(key)
   if (holder === null || !diedHere(holder)) return false
-  return (await redis.eval(TAKE_OVER, 1, key, holder, identity, LEASE_MS)) === 1
+  try {
+    return (await redis.eval(TAKE_OVER, 1, key, holder, identity, LEASE_MS)) === 1
+  } catch (error) {
+    if (!replyStartsWith(error, 'OOM')) throw error
+    return true
+  }
 }
 
 /** Whether the holder was a process of this machine and pid namespace, and is no more. */

@@ -114,7 +114,7 @@ export class ReplayWriter<T extends object> {
   async #hasCommitted(transactionId: string): Promise<boolean> {
     // The status of an id not given out yet is an error: this database may have been put back to an earlier time.
     const { rows } = await this.#options.pool.query<{ status: string | null }>(
-      `select case when $1::xid8 < pg_snapshot_xmax(pg_current_snapshot()) then pg_xact_status($1::xid8) end as status`,
+      `select case when $1::xid8 < pg_current_xact_id() then pg_xact_status($1::xid8) end as status`,
       [transactionId],
     )
     if (rows[0]?.status === 'in progress')

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ConsumerLease } from '../../src/ingest/consumer-lease.ts'
+import { openClient } from '../../src/postgres-connection.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { type OwnRedis, startOwnRedis } from '../helpers/own-redis.ts'
 import { createTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.ts'
@@ -193,6 +195,33 @@ describe('ingest goes on, and everything is there once, after', () => {
     producer.pause()
     await expectOnce(producer.accepted)
   })
+})
+
+test('Redis had no memory left and the connections were lost: what is there is ingested, and a worker could start', async () => {
+  await producer.accepts(50)
+  const locker = await openClient({ databaseUrl: service.databaseUrl, applicationName: 'locker' })
+  await locker.query('begin; lock table log_records in exclusive mode')
+  await producer.accepts(50)
+  producer.pause()
+  await delay(200)
+  const before = [...producer.accepted]
+  await admin.config('SET', 'maxmemory', '1')
+  proxy.cut()
+  await locker.query('rollback')
+  await locker.end()
+  await expectOnce(before)
+  await eventually(async () => expect((await service.get('/readyz')).status).toBe(200), { timeoutMs: 15_000 })
+  await eventually(async () => expect((await admin.xpending(stream, GROUP))[0]).toBe(0), {
+    timeoutMs: 15_000,
+  })
+
+  const lease = await ConsumerLease.acquire(admin, {
+    prefix: service.prefix,
+    group: GROUP,
+    onError: () => undefined,
+  })
+  expect(lease.name).toMatch(/-1$/)
+  await lease.release()
 })
 
 describe('ingest goes on with what comes, and nothing is there twice, after', () => {
