@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import { type GroupOfStream, replyStartsWith } from '../ingest/consumer-group.ts'
+import { xinfo } from '../ingest/xinfo.ts'
 import { parseEntryId } from '../models/stream-entry.ts'
 import { type EntryKey, formatKey, type KeyRange, keyOf } from './entry-key.ts'
 
@@ -34,12 +35,8 @@ async function readLastDelivered(
   redis: Redis,
   { stream, group }: GroupOfStream,
 ): Promise<EntryKey | undefined> {
-  const groups = (await redis.xinfo('GROUPS', stream).catch((error: Error) => {
-    if (error.message.startsWith('ERR no such key')) return []
-    throw error
-  })) as unknown[][]
-  const fields = groups.find((each) => each[each.indexOf('name') + 1] === group)
-  const id = fields?.[fields.indexOf('last-delivered-id') + 1]
+  const groups = await xinfo(redis, 'GROUPS', stream)
+  const id = groups.find((each) => each.get('name') === group)?.get('last-delivered-id')
   return id === undefined ? undefined : keyOf(parseEntryId(String(id)))
 }
 

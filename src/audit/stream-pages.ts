@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import { fieldsCrc } from '../ingest/decode-entry.ts'
 import { bytesOfFields } from '../ingest/stream-entries.ts'
+import { xinfo } from '../ingest/xinfo.ts'
 import { parseEntryId } from '../models/stream-entry.ts'
 import { type EntryKey, formatKey, type KeyRange, keyOf } from './entry-key.ts'
 
@@ -41,10 +42,6 @@ export async function* readStreamPages(
 
 /** The id of the newest entry that was ever added; undefined when there is no such stream. */
 export async function readLastId(redis: Redis, stream: string): Promise<EntryKey | undefined> {
-  const fields = (await redis.xinfo('STREAM', stream).catch((error: Error) => {
-    if (error.message.startsWith('ERR no such key')) return []
-    throw error
-  })) as unknown[]
-  const index = fields.indexOf('last-generated-id')
-  return index === -1 ? undefined : keyOf(parseEntryId(String(fields[index + 1])))
+  const [fields] = await xinfo(redis, 'STREAM', stream)
+  return fields && keyOf(parseEntryId(String(fields.get('last-generated-id'))))
 }

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import { xinfo } from '../ingest/xinfo.ts'
 
 /** A consumer group of a stream, as XINFO GROUPS tells it. */
 export interface StreamGroup {
@@ -16,14 +17,8 @@ export interface StreamGroup {
  * @throws what ioredis throws: WRONGTYPE when the key holds something else.
  */
 export async function readGroups(redis: Redis, stream: string): Promise<readonly StreamGroup[]> {
-  const groups = (await redis.xinfo('GROUPS', stream).catch((error: Error) => {
-    if (error.message.startsWith('ERR no such key')) return []
-    throw error
-  })) as unknown[][]
-  return groups.map((fields) => {
-    const group = new Map(
-      fields.flatMap((name, index) => (index % 2 === 0 ? [[name, fields[index + 1]]] : [])),
-    )
+  const groups = await xinfo(redis, 'GROUPS', stream)
+  return groups.map((group) => {
     const lag = group.get('lag')
     return {
       name: String(group.get('name')),

@@ -66,6 +66,10 @@ export class ConsumerLease {
     }
   }
 
+  get #key(): string {
+    return leaseKey(this.#options, this.name)
+  }
+
   /** Whether a consumer of the same group is at work: somebody renews the lease of its name. */
   async isAlive(consumer: string): Promise<boolean> {
     return (await this.#redis.exists(leaseKey(this.#options, consumer))) === 1
@@ -91,8 +95,7 @@ export class ConsumerLease {
   async #giveBack(): Promise<void> {
     // A renewal that is under way would take the lease again.
     await this.#renewing
-    if (this.#redis.status === 'ready')
-      await this.#redis.eval(RELEASE, 1, leaseKey(this.#options, this.name), this.#identity)
+    if (this.#redis.status === 'ready') await this.#redis.eval(RELEASE, 1, this.#key, this.#identity)
   }
 
   async #renew(): Promise<void> {
@@ -101,13 +104,7 @@ export class ConsumerLease {
       await sleep(RENEW_MS, signal).catch(() => undefined)
       if (signal.aborted) return
       try {
-        const held = await this.#redis.eval(
-          RENEW,
-          1,
-          leaseKey(this.#options, this.name),
-          this.#identity,
-          LEASE_MS,
-        )
+        const held = await this.#redis.eval(RENEW, 1, this.#key, this.#identity, LEASE_MS)
         if (held !== 1)
           this.#options.onError(new Error(`Another process took the consumer name ${this.name}`))
       } catch (error) {

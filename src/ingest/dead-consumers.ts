@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { GroupOfStream } from './consumer-group.ts'
+import { LUA_NAMED } from './stream-lua.ts'
+import { xinfo } from './xinfo.ts'
 
 export interface DeadConsumerOptions extends GroupOfStream {
   /** Those that have done nothing for so long are looked at. */
@@ -8,10 +10,9 @@ export interface DeadConsumerOptions extends GroupOfStream {
 }
 
 /** In one step: whoever is deleted takes its pending entries with it, and one may just have been given to it. */
-const DELETE_UNLESS_HOLDING = `
+const DELETE_UNLESS_HOLDING = `${LUA_NAMED}
 for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
-  local consumer = {}
-  for i = 1, #fields, 2 do consumer[fields[i]] = fields[i + 1] end
+  local consumer = named(fields)
   if consumer.name == ARGV[2] and consumer.pending == 0 and consumer.idle >= tonumber(ARGV[3]) then
     redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
     return 1
@@ -27,8 +28,7 @@ return 0`
 export async function removeDeadConsumers(redis: Redis, options: DeadConsumerOptions): Promise<string[]> {
   const { stream, group, minIdleMs, isAlive } = options
   const removed: string[] = []
-  for (const fields of (await redis.xinfo('CONSUMERS', stream, group)) as unknown[][]) {
-    const consumer = new Map(fields.flatMap((name, at) => (at % 2 === 0 ? [[name, fields[at + 1]]] : [])))
+  for (const consumer of await xinfo(redis, 'CONSUMERS', stream, group)) {
     const name = String(consumer.get('name'))
     if (consumer.get('pending') !== 0 || Number(consumer.get('idle')) < minIdleMs || (await isAlive(name)))
       continue

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../models/telemetry-signal.ts'
 import type { GroupOfStream } from './consumer-group.ts'
+import { xinfo } from './xinfo.ts'
 
 /** How far a group is. `lag` is null when Redis does not know, which it says after XDEL and XTRIM. */
 export interface GroupState {
@@ -26,14 +27,9 @@ async function readGroupState(
   redis: Redis,
   { stream, group }: GroupOfStream,
 ): Promise<GroupState | undefined> {
-  const groups = (await redis.xinfo('GROUPS', stream)) as unknown[][]
-  for (const fields of groups) {
-    const state = new Map(
-      fields.flatMap((name, index) => (index % 2 === 0 ? [[name, fields[index + 1]]] : [])),
-    )
-    if (state.get('name') !== group) continue
-    const lag = state.get('lag')
-    return { lag: typeof lag === 'number' ? lag : null, pending: Number(state.get('pending')) }
-  }
-  return undefined
+  const groups = await xinfo(redis, 'GROUPS', stream)
+  const state = groups.find((each) => each.get('name') === group)
+  if (state === undefined) return undefined
+  const lag = state.get('lag')
+  return { lag: typeof lag === 'number' ? lag : null, pending: Number(state.get('pending')) }
 }

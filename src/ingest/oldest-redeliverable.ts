@@ -1,7 +1,6 @@
 import type { Redis } from 'ioredis'
-import { messageOf } from '../errors.ts'
 import { type EntryId, parseEntryId } from '../models/stream-entry.ts'
-import { replyStartsWith } from './consumer-group.ts'
+import { xinfo } from './xinfo.ts'
 
 /**
  * The oldest entry that Redis could still deliver again: the first of the stream, or an older one that is pending in any group. Undefined when
@@ -10,9 +9,8 @@ import { replyStartsWith } from './consumer-group.ts'
 export async function oldestRedeliverable(redis: Redis, stream: string): Promise<EntryId | undefined> {
   const first = await redis.xrange(stream, '-', '+', 'COUNT', 1)
   const ids = first.map(([id]) => parseEntryId(id))
-  const groups = (await redis.xinfo('GROUPS', stream).catch(noSuchKey)) as unknown[][]
-  for (const fields of groups) {
-    const [, oldest] = await redis.xpending(stream, String(fields[fields.indexOf('name') + 1]))
+  for (const group of await xinfo(redis, 'GROUPS', stream)) {
+    const [, oldest] = await redis.xpending(stream, String(group.get('name')))
     if (typeof oldest === 'string') ids.push(parseEntryId(oldest))
   }
   return ids.reduce<EntryId | undefined>(
@@ -20,10 +18,4 @@ export async function oldestRedeliverable(redis: Redis, stream: string): Promise
       least === undefined || id.ms < least.ms || (id.ms === least.ms && id.seq < least.seq) ? id : least,
     undefined,
   )
-}
-
-/** A stream that is not there has no groups. Any other failure must not pass for that. */
-function noSuchKey(error: unknown): unknown[] {
-  if (replyStartsWith(error, 'ERR') && messageOf(error).includes('no such key')) return []
-  throw error
 }

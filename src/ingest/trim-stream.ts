@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { GroupOfStream } from './consumer-group.ts'
+import { LUA_BEFORE, LUA_NAMED } from './stream-lua.ts'
 
 /** What a look at a stream found, and what it did. */
 export interface TrimOutcome {
@@ -20,20 +21,7 @@ export interface TrimOutcome {
  * on with the wrong count (and shows it as lag for ever), so it is put right here, and so is told by one process once; a new group's,
  * which Redis does not know, is begun. Redis 8 puts it right itself with the next read, so there only what is looked at before is noticed.
  */
-const TRIM = `
-local function before(a, b)
-  local ams, aseq = a:match('(%d+)-(%d+)')
-  local bms, bseq = b:match('(%d+)-(%d+)')
-  if ams == bms then ams, bms = aseq, bseq end
-  if #ams ~= #bms then return #ams < #bms end
-  return ams < bms
-end
-local function named(fields)
-  local values = {}
-  for i = 1, #fields, 2 do values[fields[i]] = fields[i + 1] end
-  return values
-end
-local info = redis.pcall('INFO', 'server')
+const TRIM = `${LUA_BEFORE}${LUA_NAMED}local info = redis.pcall('INFO', 'server')
 local run = type(info) == 'string' and info:match('run_id:(%x+)')
 local isSameRun = run and redis.call('GET', KEYS[2]) == run
 if run and not isSameRun then redis.pcall('SET', KEYS[2], run) end

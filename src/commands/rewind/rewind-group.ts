@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { GroupOfStream } from '../../ingest/consumer-group.ts'
+import { LUA_BEFORE, LUA_NAMED } from '../../ingest/stream-lua.ts'
 import { type EntryId, formatEntryId, parseEntryId } from '../../models/stream-entry.ts'
 
 /** A stream, and where our group was in it before it was moved. */
@@ -23,20 +24,7 @@ export interface RewindState {
  * out: Redis then works out the lag where it can, and says that it does not know it elsewhere, until the group is at the end again. A wrong
  * number would look like entries destroyed (see ingest/trim-stream.ts).
  */
-const REWIND = `
-local function before(a, b)
-  local ams, aseq = a:match('(%d+)-(%d+)')
-  local bms, bseq = b:match('(%d+)-(%d+)')
-  if ams == bms then ams, bms = aseq, bseq end
-  if #ams ~= #bms then return #ams < #bms end
-  return ams < bms
-end
-local function named(fields)
-  local map = {}
-  for i = 1, #fields, 2 do map[fields[i]] = fields[i + 1] end
-  return map
-end
-if redis.call('EXISTS', KEYS[1]) == 0 then return false end
+const REWIND = `${LUA_BEFORE}${LUA_NAMED}if redis.call('EXISTS', KEYS[1]) == 0 then return false end
 local stream = named(redis.call('XINFO', 'STREAM', KEYS[1]))
 for _, fields in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   local group = named(fields)
