@@ -58,6 +58,9 @@ export type WriteFailure = 'data' | 'partition' | 'schema' | 'unready' | 'transi
 
 /** 22P03 invalid_binary_representation, 22P04 bad_copy_file_format: our encoder and the table do not fit, whatever the data. */
 const ENCODER_STATES = new Set(['22P03', '22P04'])
+/** 55P03 lock_not_available: `lock_timeout` is over. */
+export const LOCK_NOT_AVAILABLE = '55P03'
+
 /** Classes whose code alone decides. 0A feature_not_supported, 28 authorization, 3D no such database. */
 const UNREADY_CLASSES = new Set(['0A', '28', '3D'])
 /** 55000 object_not_in_prerequisite_state, XX001 data_corrupted, XX002 index_corrupted. */

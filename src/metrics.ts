@@ -70,6 +70,11 @@ export function createMetrics() {
       'Entries that somebody removed from the stream before they were ingested',
       ['signal'],
     ),
+    streamResets: counter(
+      'stream_resets_total',
+      'Looks that found a stream deleted, emptied or put back to an earlier state',
+      ['signal'],
+    ),
     entriesClaimed: counter('entries_claimed_total', 'Entries taken over from consumers that are gone', [
       'signal',
     ]),
@@ -116,6 +121,7 @@ export function createMetrics() {
       metrics.recordsDuplicate,
       metrics.entriesRead,
       metrics.entriesLost,
+      metrics.streamResets,
       metrics.entriesClaimed,
       metrics.entriesTrimmed,
       metrics.frozenSessionsEnded,

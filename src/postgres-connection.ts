@@ -128,6 +128,12 @@ export function queryWithin(
   return queryable.query(query)
 }
 
+/** Closes a connection at once: every query on it, a COPY too, fails as with any lost connection. Its pool is still to be told. */
+export function cutConnection(client: pg.ClientBase, reason: string): void {
+  const { connection } = client as pg.ClientBase & { connection: pg.Connection }
+  connection.stream.destroy(new Error(reason))
+}
+
 /**
  * Opens one connection outside any pool, its session set. The caller ends it.
  * @throws whatever pg throws: a server that is away is ECONNREFUSED.

@@ -3,7 +3,7 @@ import type pg from 'pg'
 import { readinessCheck } from './http/readiness.ts'
 import { buildServer, listen } from './http/server.ts'
 import type { GroupOfStream } from './ingest/consumer-group.ts'
-import { ConsumerLease } from './ingest/consumer-lease.ts'
+import { ConsumerLease, LEASE_MS } from './ingest/consumer-lease.ts'
 import { readGroupStates } from './ingest/group-state.ts'
 import { InFlight } from './ingest/in-flight.ts'
 import { IngestWorker } from './ingest/ingest-worker.ts'
@@ -16,7 +16,7 @@ import type { DataPoint } from './models/data-point.ts'
 import type { LogRecord } from './models/log-record.ts'
 import type { Span } from './models/span.ts'
 import { streamKey } from './models/stream-entry.ts'
-import type { TelemetrySignal } from './models/telemetry-signal.ts'
+import { TELEMETRY_SIGNALS, type TelemetrySignal } from './models/telemetry-signal.ts'
 import { createRedis, type RedisRole, redisSafetyWarnings, whenReady } from './redis.ts'
 import { DeadLetterRepository } from './repositories/dead-letter-repository.ts'
 import { LogRecordRepository } from './repositories/log-record-repository.ts'
@@ -77,7 +77,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 async function start(options: ServiceOptions, releasers: Releasers): Promise<string> {
   const { settings, roles, logger, stopping } = options
   const metrics = createMetrics()
-  const inFlight = new InFlight(settings.inFlightMaxBytes)
+  const inFlight = new InFlight(
+    settings.inFlightMaxBytes,
+    TELEMETRY_SIGNALS.map((signal) => groupOf(settings, signal).stream),
+  )
   const pools = new ServicePools(options, releasers)
   const operations = pools.open('operations')
   const commands = openRedis(options, releasers, 'commands')
@@ -178,6 +181,8 @@ async function startIngest(options: ServiceOptions, needs: IngestNeeds): Promise
       logger,
       read: { maxCount: settings.readCount, blockMs: settings.readBlockMs },
       claim: { minIdleMs: settings.reclaimMinIdleMs, isAlive },
+      // Before its lease ends, no process counts as gone.
+      frozenAfterMs: Math.max(settings.reclaimMinIdleMs, LEASE_MS),
       write: {
         maxRows: settings.batchMaxRows,
         maxBytes: settings.batchMaxBytes,

@@ -21,17 +21,22 @@ export async function ensureGroup(redis: Redis, { stream, group }: GroupOfStream
   }
 }
 
-/** Acknowledges entries whose batch is committed. @throws when Redis did not take all of it: they are pending still. */
+/**
+ * Acknowledges entries whose batch is committed.
+ *
+ * @returns how many of them were pending.
+ * @throws when Redis did not take all of it: they are pending still.
+ */
 export async function ackEntries(
   redis: Redis,
   { stream, group }: GroupOfStream,
   ids: readonly string[],
-): Promise<void> {
+): Promise<number> {
   const acks: Promise<number>[] = []
   for (let from = 0; from < ids.length; from += ACK_CHUNK) {
     acks.push(redis.xack(stream, group, ...ids.slice(from, from + ACK_CHUNK)))
   }
-  await Promise.all(acks)
+  return (await Promise.all(acks)).reduce((sum, acknowledged) => sum + acknowledged, 0)
 }
 
 /** Redis marks its errors by their first word: NOGROUP, BUSYGROUP, LOADING. */

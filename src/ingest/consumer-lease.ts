@@ -7,7 +7,7 @@ import { isRunning, ownIdentity } from '../process-identity.ts'
 import { replyStartsWith } from './consumer-group.ts'
 
 /** A lease that is not renewed for this long is free. */
-const LEASE_MS = 15_000
+export const LEASE_MS = 15_000
 const RENEW_MS = 5_000
 /** Redis may be silent while a process stops. An unreleased lease ends by itself, so it is not worth a longer wait. */
 const RELEASE_MAX_MS = 2_000

@@ -30,7 +30,7 @@ export async function* decodeEntries<T>(
 ): AsyncGenerator<DecodedChunk<T>> {
   for await (const { contiguous, readAt, entries } of reads) {
     for (let from = 0; from < entries.length; ) {
-      await inFlight.roomForRecords(ended)
+      await inFlight.roomForRecords(stream, ended)
       const context = decoder.context(readAt)
       const decoded: DecodedEntry<T>[] = []
       let records = 0

@@ -12,42 +12,46 @@ interface Held {
 
 const NOTHING: Held = { entries: 0, bytes: 0, records: 0 }
 
+const recordBytes = ({ records }: Held): number => records * RECORD_BYTES
+const allBytes = (held: Held): number => held.bytes + recordBytes(held)
+
 /**
  * The bytes that were read from Redis and are not settled yet, over all streams of a process, and their limit.
  *
  * Readers wait for {@link room} before they read and decoders for {@link roomForRecords} before they decode more, so what is held is at most
  * the limit, one reply a stream, and as much again for decoded records: with PostgreSQL stopped, reading pauses and memory stays flat.
  * Decoders look at decoded records alone, never at what still waits to be decoded: what they wait for is always on its way out.
+ *
+ * A share of the limit is kept for each stream, an eighth of it with three: one that cannot write (its table is locked) does not starve the others.
  */
 export class InFlight {
   readonly limitBytes: number
+  readonly #streams: readonly string[]
+  readonly #share: number
   readonly #byStream = new Map<string, Held>()
   readonly #forgotten = new Set<string>()
   #waiting: (() => void)[] = []
   readonly #pauses = new Set<{ readonly since: number }>()
   #pausedMs = 0
 
-  constructor(limitBytes: number) {
+  /** @param streams every stream that is going to be read. */
+  constructor(limitBytes: number, streams: readonly string[]) {
     this.limitBytes = limitBytes
+    this.#streams = streams
+    this.#share = limitBytes / (2 * streams.length + 2)
   }
 
   /** Bytes of all streams, decoded records included. */
   get bytes(): number {
     let bytes = 0
-    for (const stream of this.#byStream.keys()) bytes += this.of(stream).bytes
-    return bytes
-  }
-
-  get #recordBytes(): number {
-    let bytes = 0
-    for (const { records } of this.#byStream.values()) bytes += records * RECORD_BYTES
+    for (const held of this.#byStream.values()) bytes += allBytes(held)
     return bytes
   }
 
   /** What is held of one stream. */
   of(stream: string): { readonly entries: number; readonly bytes: number } {
-    const { entries, bytes, records } = this.#byStream.get(stream) ?? NOTHING
-    return { entries, bytes: bytes + records * RECORD_BYTES }
+    const held = this.#byStream.get(stream) ?? NOTHING
+    return { entries: held.entries, bytes: allBytes(held) }
   }
 
   /** Milliseconds that readers have spent waiting for room since the start, those that wait now included. */
@@ -80,27 +84,39 @@ export class InFlight {
     this.#wake()
   }
 
-  /** Resolves when less than the limit is held. @throws the signal's reason when it aborts first. */
-  async room(signal: AbortSignal): Promise<void> {
-    if (this.bytes < this.limitBytes) return
+  /** Resolves when a stream may read more. @throws the signal's reason when it aborts first. */
+  async room(stream: string, signal: AbortSignal): Promise<void> {
+    if (this.#hasRoom(stream, allBytes)) return
     const pause = { since: performance.now() }
     this.#pauses.add(pause)
     try {
-      while (this.bytes >= this.limitBytes) await this.#nextWake(signal)
+      while (!this.#hasRoom(stream, allBytes)) await this.#nextWake(signal)
     } finally {
       this.#pauses.delete(pause)
       this.#pausedMs += performance.now() - pause.since
     }
   }
 
-  /** Resolves when decoded records alone hold less than the limit. @throws the signal's reason when it aborts first. */
-  async roomForRecords(signal: AbortSignal): Promise<void> {
-    while (this.#recordBytes >= this.limitBytes) await this.#nextWake(signal)
+  /** Resolves when more entries of a stream may be decoded. @throws the signal's reason when it aborts first. */
+  async roomForRecords(stream: string, signal: AbortSignal): Promise<void> {
+    while (!this.#hasRoom(stream, recordBytes)) await this.#nextWake(signal)
   }
 
   /** Resolves when nothing of the stream is held any more. @throws the signal's reason when it aborts first. */
   async drained(stream: string, signal: AbortSignal): Promise<void> {
     while (this.of(stream).entries > 0) await this.#nextWake(signal)
+  }
+
+  /** Within its own share a stream always has room; past it, in what is left when the others have theirs. */
+  #hasRoom(stream: string, bytesOf: (held: Held) => number): boolean {
+    const heldOf = (each: string) => bytesOf(this.#byStream.get(each) ?? NOTHING)
+    const own = heldOf(stream)
+    if (own < this.#share) return true
+    let taken = own
+    for (const other of this.#streams) {
+      if (other !== stream && !this.#forgotten.has(other)) taken += Math.max(this.#share, heldOf(other))
+    }
+    return taken < this.limitBytes
   }
 
   #change(stream: string, by: Held, sign: 1 | -1): void {

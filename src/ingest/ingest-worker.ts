@@ -7,6 +7,7 @@ import { formatEntryId } from '../models/stream-entry.ts'
 import type { TelemetrySignal } from '../models/telemetry-signal.ts'
 import type { Partitions } from '../retention/partitions.ts'
 import type { WriteRetry } from '../writers/batch-writer.ts'
+import { FrozenSessions } from '../writers/frozen-sessions.ts'
 import type { Interner } from '../writers/interner.ts'
 import type { BufferStats, TelemetryWriter, TelemetryWriterOptions } from '../writers/telemetry-writer.ts'
 import type { BatchOutcome } from '../writers/write-transaction.ts'
@@ -16,7 +17,7 @@ import type { OnDecoded } from './decode-entries.ts'
 import type { InFlight } from './in-flight.ts'
 import { ingest } from './pipeline.ts'
 import { EntryReader, type ReadOptions } from './read-entries.ts'
-import { settleVanished } from './settle-vanished.ts'
+import { VanishedEntries } from './vanished-entries.ts'
 
 export interface IngestWorkerOptions<T extends object> extends GroupOfStream {
   readonly signal: TelemetrySignal
@@ -36,6 +37,8 @@ export interface IngestWorkerOptions<T extends object> extends GroupOfStream {
     TelemetryWriterOptions<T>,
     'maxRows' | 'maxBytes' | 'maxAgeMs' | 'concurrency' | 'recordLimits' | 'deadLetterPayload'
   >
+  /** See {@link FrozenSessions}. */
+  readonly frozenAfterMs: number
   readonly metrics: Metrics
   readonly logger: Logger
 }
@@ -89,7 +92,7 @@ export class IngestWorker<T extends object> {
   async stop(): Promise<void> {
     this.#stopping.abort()
     const { reader, read } = this.#options
-    const cut = setTimeout(() => reader.disconnect(), read.blockMs + 2000)
+    const cut = setTimeout(() => this.#reader.isBlocked && reader.disconnect(), read.blockMs + 2000)
     await this.#running
     clearTimeout(cut)
   }
@@ -108,21 +111,28 @@ export class IngestWorker<T extends object> {
 
   #createReader(): EntryReader {
     const { signal, stream, group, consumer, reader, read, claim, inFlight, metrics, logger } = this.#options
-    const { pool, commands } = this.#options
+    const { commands } = this.#options
+    const vanished = this.#createVanished()
     return new EntryReader({
       redis: reader,
+      commands,
       stream,
       group,
       consumer,
       ...read,
       inFlight,
       stopping: this.#stopping.signal,
+      ended: this.#ended.signal,
       onError: (error) => {
         metrics.redisErrors.inc({ signal })
         logger.warn({ stream, err: error }, 'reading the stream failed; trying again')
       },
-      onVanished: (ids) =>
-        settleVanished(ids, { pool, redis: commands, stream, group, onLost: (lost) => this.#noteLost(lost) }),
+      onGroupGone: () =>
+        logger.warn(
+          { stream, group },
+          'the consumer group was gone and is made again at the beginning of the stream; what was ingested before is left out',
+        ),
+      onVanished: (ids) => vanished.settle(ids),
       claim: {
         ...claim,
         mayClaim: () => !this.#isWriteFailing,
@@ -131,6 +141,24 @@ export class IngestWorker<T extends object> {
           logger.info({ stream, entries }, 'took over entries that another consumer left pending')
         },
       },
+    })
+  }
+
+  #createVanished(): VanishedEntries {
+    const { signal, stream, group, pool, commands, frozenAfterMs, metrics, logger } = this.#options
+    return new VanishedEntries({
+      pool,
+      redis: commands,
+      stream,
+      group,
+      frozenSessions: new FrozenSessions(pool, frozenAfterMs),
+      isStale: () => this.#reader.isStale,
+      onLost: (ids) =>
+        logger.error(
+          { stream, ids: ids.slice(0, 10), count: ids.length },
+          'entries were removed from the stream before they were ingested, and are lost',
+        ),
+      onLostAcknowledged: (count) => metrics.entriesLost.inc({ signal }, count),
     })
   }
 
@@ -150,14 +178,14 @@ export class IngestWorker<T extends object> {
   }
 
   #createWriter(): TelemetryWriter<T> {
-    const { signal, stream, pool, partitions, interner, claim, metrics, logger } = this.#options
+    const { signal, stream, pool, partitions, interner, frozenAfterMs, metrics, logger } = this.#options
     return this.#options.createWriter({
       ...this.#options.write,
       pool,
       stream,
       partitions,
       interner,
-      frozenAfterMs: claim.minIdleMs,
+      frozenAfterMs,
       onBatch: (batch) => {
         metrics.batches.inc({ signal, trigger: batch.trigger })
         metrics.batchRows.observe({ signal }, batch.rows)
@@ -227,15 +255,6 @@ export class IngestWorker<T extends object> {
     )
     await this.#acknowledger.acknowledge(batch.entries.map(({ id }) => formatEntryId(id)))
     inFlight.settled(stream, { entries: batch.entries.length, bytes: batch.bytes, records: batch.rows })
-  }
-
-  #noteLost(ids: readonly string[]): void {
-    const { signal, stream, metrics, logger } = this.#options
-    metrics.entriesLost.inc({ signal }, ids.length)
-    logger.error(
-      { stream, ids: ids.slice(0, 10), count: ids.length },
-      'entries were removed from the stream before they were ingested, and are lost',
-    )
   }
 
   #noteRetry({ failure, sqlState, error, attempt, delayMs }: WriteRetry): void {

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { type EntryId, parseEntryId } from '../models/stream-entry.ts'
+import { type EntryId, isBefore, parseEntryId } from '../models/stream-entry.ts'
 import { xinfo } from './xinfo.ts'
 
 /**
@@ -14,8 +14,7 @@ export async function oldestRedeliverable(redis: Redis, stream: string): Promise
     if (typeof oldest === 'string') ids.push(parseEntryId(oldest))
   }
   return ids.reduce<EntryId | undefined>(
-    (least, id) =>
-      least === undefined || id.ms < least.ms || (id.ms === least.ms && id.seq < least.seq) ? id : least,
+    (least, id) => (least === undefined || isBefore(id, least) ? id : least),
     undefined,
   )
 }

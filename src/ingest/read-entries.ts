@@ -5,19 +5,26 @@ import { parseEntryId } from '../models/stream-entry.ts'
 import { whenReady } from '../redis.ts'
 import { claimIdle } from './claim-idle.ts'
 import { ensureGroup, type GroupOfStream, replyStartsWith } from './consumer-group.ts'
+import { differingServers } from './differing-servers.ts'
 import type { InFlight } from './in-flight.ts'
 import { bytesOfFields, type EntryChunk, type StreamEntry } from './stream-entries.ts'
 
 export interface ReadOptions extends GroupOfStream {
   /** A connection of this reader's own: a blocking read holds up every other command on it. */
   readonly redis: Redis
+  /** The connection that acknowledges what is read here. It must lead to the same server. */
+  readonly commands: Redis
   readonly consumer: string
   readonly maxCount: number
   readonly blockMs: number
   readonly inFlight: InFlight
   /** Ends the source after the read that is under way: what it returns is still ingested. */
   readonly stopping: AbortSignal
+  /** Nothing that is read is committed any more. */
+  readonly ended: AbortSignal
   readonly onError: (error: unknown) => void
+  /** The group was not there. It is made again at the beginning of the stream. */
+  readonly onGroupGone: () => void
   /** Pending entries that are no longer in the stream. What is not acknowledged by this is met again. */
   readonly onVanished: (ids: readonly string[]) => Promise<void>
   readonly claim: {
@@ -38,8 +45,12 @@ const REPLY_TARGET_BYTES = 2 * 1024 * 1024
 const LARGEST_DECAY = 0.8
 /** The first read asks for so few that entries of any usual size fit. */
 const FIRST_COUNT = 16
-/** Pending entries are read by few: those that were too much for a process once must not be so again at every start. */
+/** Pending entries are read by few, the first alone: those that were too much for a process once must not be so again at every start. */
 const MAX_PENDING_COUNT = 16
+/** When told to stop while what is held cannot be acknowledged, a connection that is being made again gets so long. */
+const LAST_LOOK_PATIENCE_MS = 1000
+
+const NOT_READ_YET = 'nothing was read yet'
 
 /** Looked for what others left behind at least this often, however long it may lie. */
 const CLAIM_INTERVAL_MAX_MS = 30_000
@@ -54,14 +65,16 @@ type Reply = [stream: Buffer, entries: ReplyEntry[]][] | null
  * States: *pending*, re-reads what was delivered to this consumer but never acknowledged, from the beginning of its list; when that is read,
  * *fresh*, reads `>`. An error (a lost connection may have lost a reply, whose entries are then pending), a lost connection of others to the same Redis and a group that is gone lead to *settling*: wait until
  * all that was read is settled, so that nothing is read twice, then pending again. So does finding more pending than is held. From
- * fresh, now and then: *claiming*, takes over what consumers that are gone left pending.
+ * fresh, now and then: *claiming*, takes over what consumers that are gone left pending. Told to stop, it ends after the read that is under way; from
+ * settling only after one more pass of pending, so that what is committed is acknowledged.
  */
 export class EntryReader {
   readonly #options: ReadOptions
   #count = FIRST_COUNT
   #largestBytes = 1
   #mustReread = true
-  #problem: unknown
+  #isBlocked = false
+  #problem: unknown = NOT_READ_YET
   readonly #claimIntervalMs: number
   #claimAt: number
 
@@ -87,17 +100,27 @@ export class EntryReader {
     return this.#mustReread
   }
 
-  /** Why the last read failed; undefined when it did not. */
+  /** Why the last read failed, or that there was none yet; else undefined. */
   get problem(): unknown {
     return this.#problem
   }
 
+  /** Whether Redis owes the answer to a blocking read. */
+  get isBlocked(): boolean {
+    return this.#isBlocked
+  }
+
   /** Chunks of entries until `stopping` is aborted. It fails only for what is our own fault. */
   async *read(): AsyncGenerator<EntryChunk> {
+    yield* this.#readUntilStopped()
+    if (this.#mustReread) yield* this.#lookOnceMore()
+  }
+
+  async *#readUntilStopped(): AsyncGenerator<EntryChunk> {
     const { stopping, onError } = this.#options
     for (let failures = 0; !stopping.aborted; ) {
       try {
-        if (this.#mustReread) yield* this.#readPending()
+        if (this.#mustReread) yield* this.#readPending(stopping)
         if (performance.now() >= this.#claimAt) yield* this.#claimIdle()
         const chunk = await this.#readFresh()
         failures = 0
@@ -117,15 +140,35 @@ export class EntryReader {
     }
   }
 
-  async *#readPending(): AsyncGenerator<EntryChunk> {
-    const { redis, stream, inFlight, stopping } = this.#options
-    await inFlight.drained(stream, stopping)
-    await whenReady(redis, stopping)
-    await ensureGroup(redis, this.#options)
+  /** Where Redis does not answer, what is pending stays so: the next one of this name finds it, and the ledger knows what was committed. */
+  async *#lookOnceMore(): AsyncGenerator<EntryChunk> {
+    const { redis, commands, ended } = this.#options
+    const patience = AbortSignal.any([ended, AbortSignal.timeout(LAST_LOOK_PATIENCE_MS)])
+    try {
+      await Promise.all([whenReady(redis, patience), whenReady(commands, patience)])
+      yield* this.#readPending(ended)
+    } catch (error) {
+      if (!isRetryable(error)) throw error
+      this.#options.onError(error)
+    }
+  }
+
+  async *#readPending(until: AbortSignal): AsyncGenerator<EntryChunk> {
+    const { redis, commands, stream, inFlight } = this.#options
+    await inFlight.drained(stream, until)
+    await Promise.all([whenReady(redis, until), whenReady(commands, until)])
+    // Before anything is asked: a connection that is lost from here on asks for all of this again.
     this.#mustReread = false
-    for (let after = '0'; !stopping.aborted; ) {
-      await inFlight.room(stopping)
-      const reply = await this.#xreadgroup(after)
+    await this.#requireOneServer()
+    await ensureGroup(redis, this.#options)
+    if (this.#problem === NOT_READ_YET) this.#problem = undefined
+    for (
+      let after = '0', count = 1;
+      !until.aborted;
+      count = Math.min(2 * count, MAX_PENDING_COUNT, this.#count)
+    ) {
+      await inFlight.room(stream, until)
+      const reply = await this.#xreadgroup(after, count)
       const ids = reply.map(([id]) => id.toString('latin1'))
       const vanished = ids.filter((_, index) => reply[index]?.[1] === null)
       await this.#settleVanished(vanished)
@@ -135,6 +178,20 @@ export class EntryReader {
       const chunk = this.#chunk(reply, false)
       if (chunk.entries.length > 0) yield chunk
     }
+  }
+
+  /**
+   * During a failover one connection may lead to the old primary, the other to the new one: ids that are read here would be
+   * acknowledged there. Both are made again until they lead to one.
+   */
+  async #requireOneServer(): Promise<void> {
+    const { redis, commands } = this.#options
+    const differing = await differingServers(redis, commands)
+    if (differing === undefined) return
+    for (const each of [redis, commands]) each.disconnect(true)
+    throw new Error(
+      `REDIS_URL leads to two servers at once (run_id ${differing.join(' and ')}); nothing is read until it leads to one`,
+    )
   }
 
   async *#claimIdle(): AsyncGenerator<EntryChunk> {
@@ -156,7 +213,7 @@ export class EntryReader {
       if (entries.length === 0) continue
       claim.onClaimed(entries.length)
       yield this.#chunk(entries, false)
-      await inFlight.room(stopping)
+      await inFlight.room(stream, stopping)
     }
   }
 
@@ -166,22 +223,25 @@ export class EntryReader {
   }
 
   async #readFresh(): Promise<EntryChunk | undefined> {
-    const { inFlight, stopping } = this.#options
-    await inFlight.room(stopping)
+    const { stream, inFlight, stopping, onGroupGone } = this.#options
+    await inFlight.room(stream, stopping)
+    this.#isBlocked = true
     try {
-      const reply = await this.#xreadgroup('>')
+      const reply = await this.#xreadgroup('>', this.#count)
       return reply.length === 0 ? undefined : this.#chunk(reply, true)
     } catch (error) {
       if (!replyStartsWith(error, 'NOGROUP')) throw error
       this.#mustReread = true
+      onGroupGone()
       return undefined
+    } finally {
+      this.#isBlocked = false
     }
   }
 
-  async #xreadgroup(id: string): Promise<readonly ReplyEntry[]> {
+  async #xreadgroup(id: string, count: number): Promise<readonly ReplyEntry[]> {
     const { redis, group, consumer, stream, blockMs } = this.#options
     const from = ['GROUP', group, consumer] as const
-    const count = id === '>' ? this.#count : Math.min(this.#count, MAX_PENDING_COUNT)
     const reply = (await (id === '>'
       ? redis.xreadgroupBuffer(...from, 'COUNT', count, 'BLOCK', blockMs, 'STREAMS', stream, id)
       : redis.xreadgroupBuffer(...from, 'COUNT', count, 'STREAMS', stream, id))) as Reply

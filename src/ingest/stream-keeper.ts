@@ -4,10 +4,12 @@ import { sleep } from '../lifecycle.ts'
 import type { Logger } from '../logger.ts'
 import type { Metrics } from '../metrics.ts'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../models/telemetry-signal.ts'
+import { cutConnection } from '../postgres-connection.ts'
 import { pruneLedger, pruneWriterLedgers } from '../retention/prune-ledger.ts'
 import type { GroupOfStream } from './consumer-group.ts'
 import { removeDeadConsumers } from './dead-consumers.ts'
 import { oldestRedeliverable } from './oldest-redeliverable.ts'
+import { StreamHistory } from './stream-history.ts'
 import { type TrimOutcome, trimStream } from './trim-stream.ts'
 
 export interface StreamKeeperOptions {
@@ -27,6 +29,8 @@ export interface StreamKeeperOptions {
 /** Often enough that a stream which is ingested at full speed is not much longer than what is kept. */
 const TRIM_INTERVAL_MS = 5_000
 const PRUNE_INTERVAL_MS = 3_600_000
+/** Pruning goes by short transactions, and goes on the next time. */
+const PRUNE_MAX_MS = 600_000
 /** A group that needs the same entry as at so many looks before does not go on: a slow one moves in that time. */
 const HELD_UP_LOOKS = 3
 
@@ -47,12 +51,14 @@ const PRUNE_LOCK = `hashtextextended('observatory ledger pruning', 0)`
 export class StreamKeeper {
   readonly #options: StreamKeeperOptions
   readonly #ended = new AbortController()
-  readonly #running: Promise<void>
+  readonly #running: Promise<unknown>
+  readonly #histories = new Map(TELEMETRY_SIGNALS.map((signal) => [signal, new StreamHistory()]))
   readonly #heldUp = new Map<TelemetrySignal, HeldUp>()
 
   constructor(options: StreamKeeperOptions) {
     this.#options = options
-    this.#running = this.#run()
+    // Pruning may take minutes, and PostgreSQL be silent: neither holds up trimming.
+    this.#running = Promise.all([this.#keepStreams(), this.#keepLedger()])
   }
 
   async stop(): Promise<void> {
@@ -60,16 +66,19 @@ export class StreamKeeper {
     await this.#running
   }
 
-  async #run(): Promise<void> {
+  async #keepStreams(): Promise<void> {
     const { signal } = this.#ended
-    let pruneAt = performance.now()
     while (!signal.aborted) {
       await Promise.all(TELEMETRY_SIGNALS.map((each) => this.#orWarn(() => this.#keepStream(each))))
-      if (performance.now() >= pruneAt) {
-        pruneAt = performance.now() + PRUNE_INTERVAL_MS
-        await this.#orWarn(() => this.#prune())
-      }
       await sleep(this.#options.intervalMs ?? TRIM_INTERVAL_MS, signal).catch(() => undefined)
+    }
+  }
+
+  async #keepLedger(): Promise<void> {
+    const { signal } = this.#ended
+    while (!signal.aborted) {
+      await this.#orWarn(() => this.#prune())
+      await sleep(PRUNE_INTERVAL_MS, signal).catch(() => undefined)
     }
   }
 
@@ -85,6 +94,7 @@ export class StreamKeeper {
   async #keepStream(signal: TelemetrySignal): Promise<void> {
     const { redis, groupOf, keepEntries, isAlive, deadConsumerIdleMs, metrics, logger } = this.#options
     const group = groupOf(signal)
+    await this.#watchHistory(signal)
     const outcome = await trimStream(redis, group, keepEntries)
     if (outcome === undefined) return
     metrics.entriesTrimmed.inc({ signal }, outcome.trimmed)
@@ -99,6 +109,19 @@ export class StreamKeeper {
     const removed = await removeDeadConsumers(redis, { ...group, minIdleMs: deadConsumerIdleMs, isAlive })
     if (removed.length > 0)
       logger.info({ stream: group.stream, consumers: removed }, 'removed consumers that are gone')
+  }
+
+  /** What is gone with a history cannot be counted, for nobody knows its ids; what was seen of it last is told. */
+  async #watchHistory(signal: TelemetrySignal): Promise<void> {
+    const { redis, groupOf, metrics, logger } = this.#options
+    const group = groupOf(signal)
+    const ended = await this.#histories.get(signal)?.look(redis, group)
+    if (ended === undefined) return
+    metrics.streamResets.inc({ signal })
+    logger.error(
+      { stream: group.stream, lastId: ended.lastId, unread: ended.unread, pending: ended.pending },
+      'the stream was deleted or emptied, or Redis came back with an earlier state of it: what was unread then, or was added since the last look, is lost unless a worker had read it',
+    )
   }
 
   #watchHeldUp(signal: TelemetrySignal, by: TrimOutcome['heldUpBy']): void {
@@ -127,6 +150,10 @@ export class StreamKeeper {
       }),
     )
     const client = await pool.connect()
+    const limit = AbortSignal.any([this.#ended.signal, AbortSignal.timeout(PRUNE_MAX_MS)])
+    const cut = () =>
+      cutConnection(client, 'Pruning the ledger was ended; what is left is pruned the next time')
+    limit.addEventListener('abort', cut, { once: true })
     try {
       const { rows } = await client.query(`select pg_try_advisory_lock(${PRUNE_LOCK}) as locked`)
       if (rows[0]?.locked !== true) return
@@ -137,6 +164,7 @@ export class StreamKeeper {
       }
       if (deleted > 0) logger.info({ rows: deleted }, 'pruned the ledger')
     } finally {
+      limit.removeEventListener('abort', cut)
       // Closing the connection gives back the lock.
       client.release(true)
     }

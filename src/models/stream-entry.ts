@@ -21,6 +21,10 @@ export function parseEntryId(text: string): EntryId {
   return { ms: BigInt(text.slice(0, dash)), seq: BigInt(text.slice(dash + 1)) }
 }
 
+export function isBefore(a: EntryId, b: EntryId): boolean {
+  return a.ms < b.ms || (a.ms === b.ms && a.seq < b.seq)
+}
+
 export function formatEntryId(id: EntryId): string {
   return `${id.ms}-${id.seq}`
 }

@@ -1,16 +1,18 @@
 import type pg from 'pg'
 import {
   classifyWriteFailure,
+  LOCK_NOT_AVAILABLE,
   messageOf,
   ObservatoryError,
   sqlStateOf,
   type WriteFailure,
 } from '../errors.ts'
 import { backoffMs, sleep } from '../lifecycle.ts'
+import { cutConnection } from '../postgres-connection.ts'
 import type { Partitions } from '../retention/partitions.ts'
 import type { DeadLetterPayload } from '../settings.ts'
 import { type EncodedBatch, refusedByContent } from './encode-batch.ts'
-import { endFrozenSessions } from './end-frozen-sessions.ts'
+import { FrozenSessions } from './frozen-sessions.ts'
 import type { InternedContent } from './interned-content.ts'
 import type { Interner } from './interner.ts'
 import { claimEntries, claimOverlapping } from './ledger.ts'
@@ -39,7 +41,7 @@ export interface BatchWriterOptions<T> {
    * timeout of the server or of TCP notices. The server may only be slow, so the next attempt of the batch then has twice the time.
    */
   readonly attemptMaxMs: number
-  /** A session that its process has left alone in a transaction for this long is ended when others wait for its locks. */
+  /** See {@link FrozenSessions}. */
   readonly frozenAfterMs: number
   readonly onRetry: (retry: WriteRetry) => void
   readonly onFrozenEnded: (sessions: number) => void
@@ -50,7 +52,6 @@ const SUSPECT_BATCHES = 10
 const SUSPECT_SHARE = 0.01
 
 const LONGEST_ATTEMPT_MS = 3_600_000
-const LOCK_NOT_AVAILABLE = '55P03'
 
 /**
  * Writes one batch at a time for each caller: ledger, rows and dead letters in one transaction.
@@ -61,11 +62,13 @@ const LOCK_NOT_AVAILABLE = '55P03'
  */
 export class BatchWriter<T extends object> {
   readonly #options: BatchWriterOptions<T>
+  readonly #frozenSessions: FrozenSessions
   #suspectBatches = 0
   #fault: ObservatoryError | undefined
 
   constructor(options: BatchWriterOptions<T>) {
     this.#options = options
+    this.#frozenSessions = new FrozenSessions(options.pool, options.frozenAfterMs)
   }
 
   /** Why no more may be written: so many rows were refused that the schema or this program must be at fault. What was written is committed. */
@@ -111,10 +114,13 @@ export class BatchWriter<T extends object> {
   ): Promise<BatchOutcome<T>> {
     const { pool, interner, partitions, table, content } = this.#options
     const client = await pool.connect()
-    const watchdog = setTimeout(() => closeConnection(client, patienceMs), patienceMs)
+    const watchdog = setTimeout(
+      () => cutConnection(client, `PostgreSQL gave no answer to a batch within ${patienceMs} ms`),
+      patienceMs,
+    )
     let failed = true
     try {
-      const refusedContent = await interner.ensure(client, encoded.content)
+      const refusedContent = await interner.ensure(client, encoded.content, { isolating })
       const refusals = refusedByContent(encoded, { table, content }, refusedContent)
       const tables = table.targets.map((target) => target.table)
       await partitions.ensure(client, tables, encoded.partitionStarts)
@@ -134,9 +140,8 @@ export class BatchWriter<T extends object> {
 
   /** Failing to is no reason to fail the batch: the next attempt that finds a lock taken tries again. */
   async #endFrozenSessions(): Promise<void> {
-    const { pool, frozenAfterMs, onFrozenEnded } = this.#options
-    const ended = await endFrozenSessions(pool, frozenAfterMs).catch(() => 0)
-    if (ended > 0) onFrozenEnded(ended)
+    const ended = await this.#frozenSessions.end().catch(() => 0)
+    if (ended > 0) this.#options.onFrozenEnded(ended)
   }
 
   #watchRefusals(encoded: EncodedBatch<T>, { deadLetters }: BatchOutcome<T>): void {
@@ -146,12 +151,6 @@ export class BatchWriter<T extends object> {
     if (this.#suspectBatches < SUSPECT_BATCHES) return
     this.#fault ??= stopped(this.#options.stream, refused.at(-1)?.letter.detail)
   }
-}
-
-/** Every query on it, a COPY too, then fails as with any lost connection. */
-function closeConnection(client: pg.PoolClient, patienceMs: number): void {
-  const { connection } = client as pg.PoolClient & { connection: pg.Connection }
-  connection.stream.destroy(new Error(`PostgreSQL gave no answer to a batch within ${patienceMs} ms`))
 }
 
 function stopped(stream: string, cause: unknown): ObservatoryError {

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { classifyWriteFailure, messageOf } from '../errors.ts'
 import type { Rejection } from '../models/rejection.ts'
 import { CONTENT_TABLES, type ContentRow, type ContentTable } from './interned-content.ts'
 
@@ -80,9 +81,14 @@ export class Interner {
    * Commits those rows that PostgreSQL does not have yet, by the connection that is to write the batch: what a new connection
    * finds is thus never taken from what an old one knew.
    *
+   * @param isolating whether PostgreSQL refused a row in the attempt before: then the refused ones are looked for.
    * @returns the ids that were refused: the record that refers to one must not be written.
    */
-  async ensure(client: pg.ClientBase, rows: Iterable<ContentRow>): Promise<ReadonlyMap<bigint, Rejection>> {
+  async ensure(
+    client: pg.ClientBase,
+    rows: Iterable<ContentRow>,
+    { isolating }: { readonly isolating: boolean },
+  ): Promise<ReadonlyMap<bigint, Rejection>> {
     if (!this.#connections.has(client)) this.forget()
     this.#connections.add(client)
     const known = this.#known
@@ -93,9 +99,8 @@ export class Interner {
     for (const table of CONTENT_TABLES) {
       const ofTable = offered.filter((row) => row.table === table)
       const admitted = table === 'metric_series' ? await this.#admit(client, ofTable, refused) : ofTable
-      for (const id of await insertContent(client, table, admitted)) {
-        refused.set(id, { reason: 'hash_collision', detail: `Other content in ${table} has the id ${id}` })
-      }
+      const insert = isolating ? insertIsolating : insertContent
+      for (const [id, rejection] of await insert(client, table, admitted)) refused.set(id, rejection)
     }
     await client.query('commit')
     for (const { id } of offered) if (!refused.has(id)) known.add(id)
@@ -103,12 +108,20 @@ export class Interner {
     return refused
   }
 
-  /** Series that exist, and new ones as far as the limits of their metric and service go; concurrent workers may pass them by a batch. */
+  /**
+   * Series that exist, and new ones as far as the limits of their metric and service go; concurrent workers may pass them by a batch. A
+   * series of a metric that was refused is refused with it.
+   */
   async #admit(
     client: pg.ClientBase,
-    series: readonly ContentRow[],
+    offered: readonly ContentRow[],
     refused: Map<bigint, Rejection>,
   ): Promise<readonly ContentRow[]> {
+    const series = offered.filter(({ id, seriesOf }) => {
+      const rejection = seriesOf && refused.get(seriesOf.metricId)
+      if (rejection !== undefined) refused.set(id, rejection)
+      return rejection === undefined
+    })
     const existing = await existingSeries(client, series)
     const fresh = series.filter(({ id }) => !existing.has(id))
     if (fresh.length === 0) return series
@@ -141,13 +154,13 @@ function overLimit(what: string, limit: number, setting: string): Rejection {
   }
 }
 
-/** @returns the ids under which other content is stored already. */
+/** @returns the ids under which other content is stored already, each with its rejection. */
 async function insertContent(
   client: pg.ClientBase,
   table: ContentTable,
   rows: readonly ContentRow[],
-): Promise<bigint[]> {
-  if (rows.length === 0) return []
+): Promise<Map<bigint, Rejection>> {
+  if (rows.length === 0) return new Map()
   const { key, columns } = TABLES[table]
   const names = columns.map(([name]) => name).join(', ')
   const arrays = columns
@@ -166,7 +179,36 @@ async function insertContent(
       where (${content('offered')}) is distinct from (${content('stored')})`,
     [rows.map(({ id }) => id), ...columns.map((_, index) => rows.map(({ values }) => values[index]))],
   )
-  return result.rows.map(({ id }) => BigInt(id))
+  const detail = (id: string) => `Other content in ${table} has the id ${id}`
+  return new Map(
+    result.rows.map(({ id }) => [BigInt(id), { reason: 'hash_collision', detail: detail(id) }] as const),
+  )
+}
+
+/** As {@link insertContent}, and rows that PostgreSQL refuses are found by halving what it refuses: k of n cost about k log n inserts. */
+async function insertIsolating(
+  client: pg.ClientBase,
+  table: ContentTable,
+  rows: readonly ContentRow[],
+): Promise<Map<bigint, Rejection>> {
+  const refused = new Map<bigint, Rejection>()
+  const pieces = [rows]
+  for (let piece = pieces.pop(); piece !== undefined; piece = pieces.pop()) {
+    await client.query('savepoint content')
+    try {
+      for (const [id, rejection] of await insertContent(client, table, piece)) refused.set(id, rejection)
+    } catch (error) {
+      if (classifyWriteFailure(error) !== 'data') throw error
+      await client.query('rollback to savepoint content')
+      const half = piece.length >> 1
+      if (half > 0) pieces.push(piece.slice(half), piece.slice(0, half))
+      else
+        for (const { id } of piece)
+          refused.set(id, { reason: 'refused_by_database', detail: messageOf(error) })
+    }
+    await client.query('release savepoint content')
+  }
+  return refused
 }
 
 async function existingSeries(client: pg.ClientBase, series: readonly ContentRow[]): Promise<Set<bigint>> {

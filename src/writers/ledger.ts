@@ -1,5 +1,6 @@
 import type pg from 'pg'
-import type { EntryId } from '../models/stream-entry.ts'
+import { type EntryId, isBefore } from '../models/stream-entry.ts'
+import { queryWithin } from '../postgres-connection.ts'
 import type { IdRange } from './batch.ts'
 import { type LedgerEntry, packEntries, unpackEntries } from './packed-entries.ts'
 
@@ -54,7 +55,10 @@ export async function claimOverlapping(
   claim: LedgerClaim,
 ): Promise<Exclude<ClaimOutcome, { kind: 'overlap' }>> {
   await client.query(`select pg_advisory_xact_lock(${STREAM_LOCK})`, [claim.stream])
-  const ingested = await listedEntries(client, { stream: claim.stream, ids: multirange(claim.ranges) })
+  const ingested = await listedEntries((text, values) => client.query(text, [...values]), {
+    stream: claim.stream,
+    ids: multirange(claim.ranges),
+  })
   const missing: number[] = []
   claim.entries.forEach((entry, position) => {
     const key = listingKey(entry)
@@ -76,15 +80,43 @@ export async function claimOverlapping(
   return { kind: 'some', claimed }
 }
 
-/** Which of the given ids any row of the stream lists, whatever the content that bore them. */
+/** How long {@link findListed} waits for the open transactions of a stream, during which new ones wait behind it. */
+const OPEN_BATCHES_MAX_MS = 2000
+/** The server may be silent. */
+const QUERY_MAX_MS = 10_000
+
+/**
+ * Which of the given ids any row of the stream lists, whatever the content that bore them. It waits for the batches of the stream that are under way:
+ * one whose COMMIT is not answered yet may be what lists them.
+ *
+ * @throws 55P03 when one stays open for `patienceMs`: then nothing can be said yet.
+ */
 export async function findListed(
-  client: Pick<pg.ClientBase, 'query'>,
-  stream: string,
-  ids: readonly EntryId[],
+  pool: Pick<pg.Pool, 'connect'>,
+  { stream, ids, patienceMs = OPEN_BATCHES_MAX_MS }: FindListedOptions,
 ): Promise<ReadonlySet<string>> {
-  const ranges = ids.map((id) => ({ first: id, last: id }))
-  const listed = await listedEntries(client, { stream, ids: multirange(ranges) })
-  return new Set([...listed].map((key) => key.slice(0, key.indexOf(':'))))
+  const client = await pool.connect()
+  const query = (text: string, values: readonly unknown[] = []) =>
+    queryWithin(client, QUERY_MAX_MS, text, values)
+  let failed = true
+  try {
+    await query(`begin; set local lock_timeout = ${Number(patienceMs)}`)
+    await query(`select pg_advisory_xact_lock(${STREAM_LOCK})`, [stream])
+    const ranges = ids.map((id) => ({ first: id, last: id }))
+    const listed = await listedEntries(query, { stream, ids: multirange(ranges) })
+    await query('commit')
+    failed = false
+    return new Set([...listed].map((key) => key.slice(0, key.indexOf(':'))))
+  } finally {
+    client.release(failed)
+  }
+}
+
+export interface FindListedOptions {
+  readonly stream: string
+  readonly ids: readonly EntryId[]
+  /** Default 2000. */
+  readonly patienceMs?: number | undefined
 }
 
 /** The advisory lock of the stream `$1`. */
@@ -134,17 +166,17 @@ async function insertRow(
 function hasRepeats(entries: readonly LedgerEntry[]): boolean {
   const ascends = entries.every(({ id }, index) => {
     const before = entries[index - 1]?.id
-    return before === undefined || before.ms < id.ms || (before.ms === id.ms && before.seq < id.seq)
+    return before === undefined || isBefore(before, id)
   })
   return !ascends && new Set(entries.map(listingKey)).size < entries.length
 }
 
 /** Every entry that a committed row overlapping `row.ids` lists, in any fork, as listing keys. */
 async function listedEntries(
-  client: Pick<pg.ClientBase, 'query'>,
+  query: (text: string, values: readonly unknown[]) => Promise<pg.QueryResult<{ entries: Buffer }>>,
   row: Omit<LedgerRow, 'fork'>,
 ): Promise<Set<string>> {
-  const { rows } = await client.query<{ entries: Buffer }>(
+  const { rows } = await query(
     `select entries from ingest_ledger where stream = $1 and ids && $2::nummultirange`,
     [row.stream, row.ids],
   )

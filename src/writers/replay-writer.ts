@@ -98,7 +98,7 @@ export class ReplayWriter<T extends object> {
     const client = await pool.connect()
     let failed = true
     try {
-      const refusedContent = await interner.ensure(client, encoded.content)
+      const refusedContent = await interner.ensure(client, encoded.content, options)
       const tables = table.targets.map((target) => target.table)
       await partitions.ensure(client, tables, encoded.partitionStarts)
       const refusals = refusedByContent(encoded, { table, content: this.#content }, refusedContent)

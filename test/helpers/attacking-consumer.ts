@@ -2,17 +2,19 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import type pg from 'pg'
+import { LOCK_NOT_AVAILABLE, sqlStateOf } from '../../src/errors.ts'
 import { claimIdle } from '../../src/ingest/claim-idle.ts'
 import { ackEntries, ensureGroup } from '../../src/ingest/consumer-group.ts'
 import { decodeEntries } from '../../src/ingest/decode-entries.ts'
 import { fieldsCrc } from '../../src/ingest/decode-entry.ts'
 import { InFlight } from '../../src/ingest/in-flight.ts'
 import { bytesOfFields, type EntryChunk } from '../../src/ingest/stream-entries.ts'
+import { VanishedEntries } from '../../src/ingest/vanished-entries.ts'
 import type { LogRecord } from '../../src/models/log-record.ts'
 import { type EntryId, formatEntryId, parseEntryId } from '../../src/models/stream-entry.ts'
 import type { Partitions } from '../../src/retention/partitions.ts'
+import { FrozenSessions } from '../../src/writers/frozen-sessions.ts'
 import type { Interner } from '../../src/writers/interner.ts'
-import { findListed } from '../../src/writers/ledger.ts'
 import { LOG_RECORD_TABLE } from '../../src/writers/log-record-table.ts'
 import { TelemetryWriter } from '../../src/writers/telemetry-writer.ts'
 import { type CommitFate, type CommitGate, createCommitGate } from './commit-gate.ts'
@@ -47,6 +49,8 @@ interface Writing {
   isDone: boolean
 }
 
+/** A frozen transaction stays open for longer. */
+const OPEN_BATCHES_MAX_MS = 20
 /** Long enough for most transactions; one that waits for another goes on beside what comes next. */
 const PATIENCE_MS = 25
 
@@ -177,7 +181,7 @@ export class AttackingConsumer {
     const decoding = {
       stream,
       decoder: writer.decoder,
-      inFlight: new InFlight(2 ** 30),
+      inFlight: new InFlight(2 ** 30, [stream]),
       onDecoded: () => undefined,
       ended,
     }
@@ -203,13 +207,24 @@ export class AttackingConsumer {
     })
   }
 
-  /** As ingest does: what the ledger lists was committed, the rest is lost; either is acknowledged. */
+  /** While a frozen transaction may still commit them, nothing can be said: they stay pending, and are met again. */
   async #settleVanished(group: string, ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return
     const { pool, redis, stream, onLost } = this.#options
-    const listed = await findListed(pool, stream, ids.map(parseEntryId))
-    onLost(ids.filter((id) => !listed.has(id)))
-    await ackEntries(redis, { stream, group }, ids)
+    const vanished = new VanishedEntries({
+      pool,
+      redis,
+      stream,
+      group,
+      frozenSessions: new FrozenSessions(pool, 3_600_000),
+      isStale: () => false,
+      onLost,
+      onLostAcknowledged: () => undefined,
+      patienceMs: OPEN_BATCHES_MAX_MS,
+    })
+    await vanished.settle(ids).catch((error) => {
+      if (sqlStateOf(error) !== LOCK_NOT_AVAILABLE) throw error
+    })
   }
 }
 

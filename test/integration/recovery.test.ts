@@ -20,6 +20,7 @@ beforeAll(async () => {
     { log: (line) => lines.push(JSON.parse(line)) },
   )
   stream = `${service.prefix}:logs`
+  await eventually(async () => expect((await service.get('/readyz')).status).toBe(200))
 })
 afterAll(() => service?.close())
 lines = []

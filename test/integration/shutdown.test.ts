@@ -2,11 +2,13 @@ import type { ChildProcess } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import type pg from 'pg'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openClient } from '../../src/postgres-connection.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { endWith, observatory } from '../helpers/observatory.ts'
 import { select } from '../helpers/stored.ts'
+import { createTcpProxy } from '../helpers/tcp-proxy.ts'
 import { createTestDatabase } from '../helpers/test-database.ts'
 import { createTestPrefix } from '../helpers/test-redis.ts'
 
@@ -75,6 +77,50 @@ test('SIGTERM in the middle of a load: what was read is committed and acknowledg
   expect(delivered).toBeGreaterThan(1000)
   expect(delivered, 'it was stopped in the middle').toBeLessThan(40_000)
   expect(await rows()).toEqual({ rows: delivered, bodies: delivered })
+})
+
+describe('SIGTERM leaves nothing pending of what was committed', () => {
+  /** A worker that holds entries, for their table is locked. @returns the lock. */
+  async function untilHolding(): Promise<pg.Client> {
+    worker = observatory(['serve', '--only', 'ingest'], env)
+    await until(async () => expect(await redis.exists(stream)).toBe(1))
+    const locker = await openClient({ databaseUrl, applicationName: 'locker' })
+    await locker.query('begin; lock table log_records in exclusive mode')
+    await add(100)
+    await until(async () => expect((await group()).pending).toBe(100))
+    return locker
+  }
+
+  test('when PostgreSQL takes longer than a read may block', async () => {
+    env.READ_BLOCK_MS = '50'
+    const locker = await untilHolding()
+    const ended = endWith(worker as ChildProcess, 'SIGTERM')
+    await delay(4000)
+    await locker.end()
+    expect(await ended).toBe(0)
+    expect(await rows()).toEqual({ rows: 100, bodies: 100 })
+    expect((await group()).pending).toBe(0)
+  })
+
+  test('when the connections to Redis were lost meanwhile', async () => {
+    const proxy = await createTcpProxy(String(env.REDIS_URL))
+    try {
+      const url = new URL(String(env.REDIS_URL))
+      url.port = String(proxy.port)
+      env.REDIS_URL = url.href
+      const locker = await untilHolding()
+      proxy.cut()
+      await delay(300)
+      const ended = endWith(worker as ChildProcess, 'SIGTERM')
+      await delay(300)
+      await locker.end()
+      expect(await ended).toBe(0)
+      expect(await rows()).toEqual({ rows: 100, bodies: 100 })
+      expect((await group()).pending).toBe(0)
+    } finally {
+      await proxy.close()
+    }
+  })
 })
 
 test('a second signal ends it at once, and after the next start each record is there once', async () => {
