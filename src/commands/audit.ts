@@ -10,7 +10,7 @@ import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../models/telemetry-sig
 import { AuditOutput } from './audit/audit-output.ts'
 import { AuditProgressLine } from './audit/audit-progress-line.ts'
 import { type EntryPosition, parseEntryPosition } from './entry-position.ts'
-import { openPostgres, openRedis } from './open-servers.ts'
+import { openServers } from './open-servers.ts'
 import { EXIT_FAILED } from './report-error.ts'
 import { runCommand } from './run-command.ts'
 import { findServers } from './servers.ts'
@@ -95,7 +95,7 @@ async function auditServers(
   const log = (line: string): void => void process.stderr.write(`${line}\n`)
   const urls = await findServers(loaded, { releasers: context.releasers, log })
   const options = { ...context, name: 'audit', settings, urls }
-  const [{ client }, { redis }] = await Promise.all([openPostgres(options), openRedis(options)])
+  const { client, redis } = await openServers(options)
   const { pending } = await migrationStatus(client)
   if (pending.length > 0) {
     throw new ObservatoryError(

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type pg from 'pg'
+import { messageOf, ObservatoryError } from '../errors.ts'
 import type { RunContext } from '../lifecycle.ts'
 import { openClient } from '../postgres-connection.ts'
 import { createRedis, whenReady } from '../redis.ts'
@@ -48,6 +49,20 @@ export async function openRedis(
   releasers.defer('Redis connection', () => redis.disconnect())
   await whenReady(redis, stopping)
   return { redis, redisUrl, label }
+}
+
+/** Both, as above. @throws ObservatoryError that names both when neither is there. */
+export async function openServers(options: OpenServersOptions) {
+  const [postgres, redis] = await Promise.allSettled([openPostgres(options), openRedis(options)])
+  if (postgres.status === 'rejected' && redis.status === 'rejected') {
+    const { reason } = postgres
+    throw reason instanceof ObservatoryError
+      ? new ObservatoryError(reason.code, `${reason.message}\n${messageOf(redis.reason)}`, { cause: reason })
+      : reason
+  }
+  if (postgres.status === 'rejected') throw postgres.reason
+  if (redis.status === 'rejected') throw redis.reason
+  return { ...postgres.value, ...redis.value }
 }
 
 function patienceMs({ startupTimeoutMs }: Settings): number {

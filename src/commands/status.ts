@@ -3,7 +3,7 @@ import { type LoadedSettings, loadSettings } from '../config.ts'
 import type { RunContext } from '../lifecycle.ts'
 import { describePostgres } from '../postgres-connection.ts'
 import { describeRedis } from '../redis-url.ts'
-import { openPostgres, openRedis } from './open-servers.ts'
+import { openServers } from './open-servers.ts'
 import { runCommand } from './run-command.ts'
 import { findServers } from './servers.ts'
 import { addSettings } from './setting-flags.ts'
@@ -54,10 +54,7 @@ async function readStatus(loaded: LoadedSettings, context: RunContext): Promise<
   const log = (line: string): void => void process.stderr.write(`${line}\n`)
   const urls = await findServers(loaded, { releasers: context.releasers, log })
   const options = { ...context, name: 'status', settings, urls }
-  const [{ client, databaseUrl }, { redis, redisUrl }] = await Promise.all([
-    openPostgres(options),
-    openRedis(options),
-  ])
+  const { client, databaseUrl, redis, redisUrl } = await openServers(options)
   return {
     servers: { postgres: describePostgres(databaseUrl), redis: describeRedis(redisUrl) },
     streams: await readStreamStates(redis, settings),

@@ -21,7 +21,13 @@ export interface ContentRow {
   readonly id: bigint
   /** The columns after the id, in the order of the table's {@link ContentTable} definition in the interner. */
   readonly values: readonly (string | boolean | bigint | undefined)[]
-  readonly seriesOf?: { readonly metricId: bigint; readonly metricName: string; readonly service: string }
+  /** Of a series: what its limits count, and the rows it refers to. */
+  readonly seriesOf?: {
+    readonly metricId: bigint
+    readonly metricName: string
+    readonly service: string
+    readonly refs: readonly bigint[]
+  }
 }
 
 /**
@@ -95,7 +101,8 @@ export class InternedContent {
     attributes: Attributes,
   ): ContentRow {
     const ids = { metricId: of.metric.id, resourceId: of.resource.id, scopeId: of.scope.id }
-    const seriesOf = { metricId: of.metric.id, metricName: of.metricName, service: of.service }
+    const refs = [ids.metricId, ids.resourceId, ids.scopeId]
+    const seriesOf = { metricId: ids.metricId, metricName: of.metricName, service: of.service, refs }
     return this.#row(
       'metric_series',
       canonicalSeries({ ...ids, attributes }),

@@ -110,7 +110,7 @@ export class Interner {
 
   /**
    * Series that exist, and new ones as far as the limits of their metric and service go; concurrent workers may pass them by a batch. A
-   * series of a metric that was refused is refused with it.
+   * series is refused with the metric, resource or scope it is of.
    */
   async #admit(
     client: pg.ClientBase,
@@ -118,7 +118,8 @@ export class Interner {
     refused: Map<bigint, Rejection>,
   ): Promise<readonly ContentRow[]> {
     const series = offered.filter(({ id, seriesOf }) => {
-      const rejection = seriesOf && refused.get(seriesOf.metricId)
+      const ref = seriesOf?.refs.find((each) => refused.has(each))
+      const rejection = ref === undefined ? undefined : refused.get(ref)
       if (rejection !== undefined) refused.set(id, rejection)
       return rejection === undefined
     })

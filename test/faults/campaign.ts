@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { faultsFor } from './faults.ts'
-import { formatReport, problemsOf } from './report.ts'
+import { formatReport, problemsOf, type Report } from './report.ts'
 import { runCampaign } from './run-campaign.ts'
 
 /*
@@ -10,7 +10,7 @@ import { runCampaign } from './run-campaign.ts'
  *
  *   --seed N      the order and the parameters of the faults, and every payload (default: drawn, and printed)
  *   --minutes M   how long faults are struck (default 10)
- *   --strikes N   ends sooner, once every fault has hit N times (default: as many as there is time for)
+ *   --strikes N   ends sooner, once every fault has hit N times, and fails when one has not (default: as many as there is time for)
  *   --always      Redis with appendfsync always, and none of the faults that may lose what it acknowledged
  *   --only A,B    only faults whose name has one of these texts in it
  *   --workers N   processes that ingest (default 3)
@@ -65,6 +65,15 @@ const hung = setTimeout(
   Number(values.minutes) * 60_000 + FINISH_MAX_MS,
 )
 
+function tooFewStrikes({ tally }: Report): string[] {
+  if (values.strikes === undefined) return []
+  return tally
+    .filter(({ struck }) => struck < Number(values.strikes))
+    .map(
+      ({ fault, struck }) => `${fault.name} hit ${struck} times of ${values.strikes}; give it more --minutes`,
+    )
+}
+
 const started = performance.now()
 const tell = (line: string) => {
   const seconds = Math.round((performance.now() - started) / 1000)
@@ -85,7 +94,7 @@ try {
     signal: stopping.signal,
     tell,
   })
-  const problems = problemsOf(report)
+  const problems = [...problemsOf(report), ...tooFewStrikes(report)]
   process.stdout.write(`${formatReport(report)}\n\n`)
   for (const problem of problems) process.stdout.write(`PROBLEM ${problem}\n`)
   process.stdout.write(

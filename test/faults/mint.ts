@@ -18,7 +18,7 @@ export interface MintedEntry {
   readonly expected: Expected
 }
 
-/** How an entry is made. `plain` is drawn from seed and number; a `burst` entry is an array of log records, those at `poisoned` refused. */
+/** How an entry is made. `plain` is drawn from seed and number; a `burst` entry is an array of records, those at `poisoned` refused. */
 export type Recipe =
   | { readonly kind: 'plain' }
   | {
@@ -35,6 +35,12 @@ export interface MintOptions {
   readonly baseNano: bigint
   readonly recipe: Recipe
 }
+
+const REFUSED_WHEN_WRITTEN: ReadonlySet<RejectionReason> = new Set([
+  'refused_by_database',
+  'series_limit',
+  'hash_collision',
+])
 
 const NANOS_PER_ENTRY = 1000n
 const NANOS_PER_DAY = 86_400_000_000_000n
@@ -140,8 +146,8 @@ function mintBurst(
     const spoilt = spoil?.(made[index]?.sent ?? {})
     sent[index] = spoilt
     expected.rows.delete(index)
-    // What PostgreSQL refuses is kept in normal form, what the decoder refuses as it came.
-    const payload = reason === 'refused_by_database' ? {} : { payload: spoilt }
+    // What is refused when it is written is kept in normal form, what the decoder refuses as it came.
+    const payload = REFUSED_WHEN_WRITTEN.has(reason) ? {} : { payload: spoilt }
     expected.letters.set(index, { reason, ...payload })
   }
   return { signal, fields: ['json', JSON.stringify(sent)], expected }

@@ -13,7 +13,7 @@ import { type Campaign, GROUP } from './fault.ts'
 import { LedgerWatch } from './ledger-watch.ts'
 import { Load } from './load.ts'
 import { Oracle, signalOf } from './oracle.ts'
-import { REFUSING_CONSTRAINTS } from './poison.ts'
+import { preparePoison } from './poison.ts'
 import { OwnServers, type Servers } from './servers.ts'
 import { type MountedDisk, mountSmallDisk } from './small-disk.ts'
 import { Statistics } from './statistics.ts'
@@ -68,7 +68,7 @@ async function open(options: CampaignOptions, closing: Closing): Promise<Stage> 
   const query = openPool(servers.databaseUrl, defer)
   const smallDisk = servers.own && (await openSmallDisk(servers.own, { query, tell, defer }))
   await migrate({ databaseUrl: servers.databaseUrl })
-  for (const text of REFUSING_CONSTRAINTS) await query(text)
+  await preparePoison(query)
 
   const oracle = new Oracle(seed, BigInt(Date.now()) * 1_000_000n - HOUR_NANOS)
   const redis = await openRedis(servers.redisUrl, 'harness', { defer, signal })

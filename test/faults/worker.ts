@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { waitFor } from './deadline.ts'
-import { RECORD_MAX_BYTES } from './poison.ts'
+import { RECORD_MAX_BYTES, SERIES_MAX_PER_METRIC } from './poison.ts'
 import { type PostgresProxy, startPostgresProxy } from './postgres-proxy.ts'
 import { type RedisProxy, startRedisProxy } from './redis-proxy.ts'
 
@@ -24,6 +24,7 @@ const SETTINGS = {
   BATCH_MAX_ROWS: '1000',
   IN_FLIGHT_MAX_BYTES: String(IN_FLIGHT_MAX_BYTES),
   RECORD_MAX_BYTES: String(RECORD_MAX_BYTES),
+  SERIES_MAX_PER_METRIC: String(SERIES_MAX_PER_METRIC),
   STREAM_KEEP_ENTRIES: '2000',
   STARTUP_TIMEOUT_MS: '60000',
   SHUTDOWN_TIMEOUT_MS: '30000',

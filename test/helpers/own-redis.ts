@@ -51,7 +51,8 @@ export async function startOwnRedis(settings: Readonly<Record<string, string>> =
       await eventually(() =>
         callRedis(port, async (client) => {
           const info = await client.info()
-          if (!info.includes(`process_id:${child?.pid}\r`)) throw new Error(`Port ${port} is another server's`)
+          if (!info.includes(`process_id:${child?.pid}\r`))
+            throw new Error(`Port ${port} is another server's`)
           if (/^loading:1/m.test(info) !== (until === 'loading')) throw new Error(`Redis is not ${until}`)
         }),
       )

@@ -339,6 +339,55 @@ describe('new series are bounded', () => {
   })
 })
 
+describe('content that PostgreSQL refuses', () => {
+  const refusedPoints = (count: number, isRefused: (n: number) => boolean) =>
+    Array.from({ length: count }, (_, n) => {
+      const text = `${isRefused(n) ? 'bad' : 'good'} ${n}`
+      return point(n, { name: text, resource: { host: text }, scope: { name: text } })
+    })
+
+  test.each([
+    ['resources', "attributes ->> 'host' not like 'bad%'"],
+    ['scopes', "name not like 'bad%'"],
+    ['metrics', "name not like 'bad%'"],
+    ['metric_series', "attributes ->> 'n' not like 'bad%'"],
+  ])('in %s refuses the records that refer to it and no other, now and later', async (table, allows) => {
+    await run(`alter table ${table} add constraint no_bad check (${allows})`)
+    const isRefused = (n: number) => [0, 7, 8, 19].includes(n)
+    const points = refusedPoints(20, isRefused).map((each, n) => ({
+      ...each,
+      attributes: { n: isRefused(n) ? `bad ${n}` : n },
+    }))
+    const writer = openWriter()
+    await commit(writer, points)
+    await commit(writer, points)
+    const good = points.flatMap((_, n) => (isRefused(n) ? [] : [n, n]))
+    expect(await values()).toEqual(good)
+    const refused = [0, 0, 7, 7, 8, 8, 19, 19]
+    expect(await letters()).toEqual(
+      refused.map((value) => ({
+        value,
+        reason: 'refused_by_database',
+        detail: expect.stringContaining('no_bad'),
+      })),
+    )
+    const seriesOfNothing = () =>
+      select(
+        database.databaseUrl,
+        `select from metric_series left join metrics m using (metric_id) left join resources r using (resource_id)
+          left join scopes s using (scope_id) where m.metric_id is null or r.resource_id is null or s.scope_id is null`,
+      )
+    expect(await seriesOfNothing()).toEqual([])
+    await run(`alter table ${table} drop constraint no_bad`)
+    await commit(writer, points)
+    await end(writer)
+    expect(await Promise.all([seriesOfNothing(), count('metric_series')])).toEqual([[], points.length])
+    expect(await values(), 'and is interned once it may be').toEqual(
+      [...good, ...points.map((_, n) => n)].sort((a, b) => a - b),
+    )
+  })
+})
+
 describe('what is known is forgotten', () => {
   /** As a failover to a server that lacks the last commits, or a restored backup, leaves it. */
   const loseContent = () => run('truncate resources, scopes, metrics, metric_series')

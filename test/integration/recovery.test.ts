@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { claimIdle } from '../../src/ingest/claim-idle.ts'
 import { removeDeadConsumers } from '../../src/ingest/dead-consumers.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { RunningCommand } from '../helpers/run-observatory.ts'
@@ -100,6 +101,21 @@ describe('entries of another consumer', () => {
     await service.redis.del(leaseOf('busy'))
     await becomeStored(bodies)
     await eventually(async () => expect(await heldBy('busy')).toEqual([]))
+  })
+})
+
+test('large entries are claimed by so few at once that a reply stays small', async () => {
+  const prefix = 'large'
+  await withRedis(async (redis) => {
+    await redis.xgroup('CREATE', prefix, GROUP, '0', 'MKSTREAM')
+    for (let n = 0; n < 8; n += 1) await redis.xadd(prefix, '*', 'message', 'x'.repeat(1_000_000))
+    await redis.xreadgroup('GROUP', GROUP, 'gone', 'STREAMS', prefix, '>')
+    const claims: number[] = []
+    const options = { redis, stream: prefix, group: GROUP, consumer: 'c', minIdleMs: 0 }
+    for await (const { entries } of claimIdle({ ...options, isAlive: async () => false }))
+      claims.push(entries.length)
+    expect(claims).toEqual([3, 3, 2])
+    await redis.del(prefix)
   })
 })
 

@@ -1,4 +1,3 @@
-import type { Random } from '../../../src/demo/random.ts'
 import { waitFor } from '../deadline.ts'
 import type { Campaign, Fault } from '../fault.ts'
 import type { Recipe } from '../mint.ts'
@@ -6,40 +5,60 @@ import { POISON_KINDS, POISONS, type PoisonKind } from '../poison.ts'
 
 const ROWS_PER_ENTRY = 100
 const POSITIONS = ['first', 'middle', 'last'] as const
+type Position = (typeof POSITIONS)[number]
 
+/** Strikes of one seed: the next seed goes on with the kinds and positions that this one did not come to. */
+const STRIKES_OF_A_SEED = 10
 /** Refused by the database at 100 %, so many rows are one or two batches: ten in a row would, rightly, stop ingest. */
 const ALL_POISON_ENTRIES = 3
 
-/** Rows of which one in `oneIn` is refused, one kind and one position a strike; the strikes go through all kinds. */
-function poisonFault(name: string, { oneIn, entries }: { oneIn: number; entries: number }): Fault {
+interface Dose {
+  readonly oneIn: number
+  /** Entries of each kind, of a hundred rows. */
+  readonly entries: number
+  /** Whether a strike is of every kind of poison, or of one: then the strikes go through all kinds, first at the first row, and so on. */
+  readonly ofEveryKind: boolean
+}
+
+/** Rows of which one in `oneIn` is refused, at one position a strike. */
+function poisonFault(name: string, { oneIn, entries, ofEveryKind }: Dose): Fault {
   let struck = 0
-  let kinds: readonly PoisonKind[] = []
   return {
     name,
     causes: [],
     async strike(campaign) {
-      if (struck % POISON_KINDS.length === 0) kinds = shuffled(POISON_KINDS, campaign.random)
-      const poison = kinds[struck % kinds.length] ?? 'notJson'
-      const position = POSITIONS[struck % POSITIONS.length] ?? 'first'
+      const number = campaign.oracle.seed * STRIKES_OF_A_SEED + struck
       struck += 1
-      const recipes = Array.from({ length: entries }, (_, entry): Recipe => {
-        const poisoned = poisonedRows({ oneIn, entries, entry, position, whole: refusesEntries(poison) })
-        return { kind: 'burst', rows: ROWS_PER_ENTRY, poison, poisoned }
-      })
+      const kinds = ofEveryKind ? POISON_KINDS : POISON_KINDS.slice(number % POISON_KINDS.length).slice(0, 1)
+      const round = ofEveryKind ? number : Math.floor(number / POISON_KINDS.length)
+      const position = POSITIONS[round % POSITIONS.length] ?? 'first'
+      const recipes = kinds.flatMap((poison) => recipesOf(poison, { oneIn, position, entries }))
       const numbers = await campaign.load.burst(recipes)
       await campaign.settle()
       const letters = await countLetters(campaign, numbers)
-      return `${poison} ${position}: ${letters} letters`
+      return `${ofEveryKind ? 'all kinds' : kinds.join()} ${position}: ${letters} letters`
     },
   }
+}
+
+function recipesOf(
+  poison: PoisonKind,
+  { oneIn, entries, position }: Omit<Dose, 'ofEveryKind'> & { readonly position: Position },
+): Recipe[] {
+  // Where a whole entry is refused, entries are what is counted.
+  const whole = POISONS[poison].spoilEntry !== undefined
+  const count = whole && oneIn > 1 ? Math.max(entries, ROWS_PER_ENTRY) : entries
+  return Array.from({ length: count }, (_, entry) => {
+    const poisoned = poisonedRows({ oneIn, entries: count, entry, position, whole })
+    return { kind: 'burst', rows: ROWS_PER_ENTRY, poison, poisoned }
+  })
 }
 
 function poisonedRows(at: {
   readonly oneIn: number
   readonly entries: number
   readonly entry: number
-  readonly position: (typeof POSITIONS)[number]
-  /** Whether the whole entry is refused: then it is what is counted. */
+  readonly position: Position
   readonly whole: boolean
 }): number[] {
   const { oneIn, entries, entry, position, whole } = at
@@ -70,19 +89,8 @@ async function countLetters(campaign: Campaign, numbers: readonly number[]): Pro
   return waitFor(count, { what: `${expected} dead letters being there`, timeoutMs: 10_000, signal })
 }
 
-function shuffled<T>(items: readonly T[], random: Random): T[] {
-  return items
-    .map((item) => ({ item, at: random.next() }))
-    .sort((a, b) => a.at - b.at)
-    .map(({ item }) => item)
-}
-
-function refusesEntries(poison: PoisonKind): boolean {
-  return POISONS[poison].spoilEntry !== undefined
-}
-
 export const POISON_FAULTS = [
-  poisonFault('poison in 0.001 % of rows', { oneIn: 100_000, entries: 1000 }),
-  poisonFault('poison in 1 % of rows', { oneIn: 100, entries: 100 }),
-  poisonFault('poison in 100 % of rows', { oneIn: 1, entries: ALL_POISON_ENTRIES }),
+  poisonFault('poison in 0.001 % of rows', { oneIn: 100_000, entries: 1000, ofEveryKind: false }),
+  poisonFault('poison in 1 % of rows', { oneIn: 100, entries: 20, ofEveryKind: true }),
+  poisonFault('poison in 100 % of rows', { oneIn: 1, entries: ALL_POISON_ENTRIES, ofEveryKind: true }),
 ] as const
