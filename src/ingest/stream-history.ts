@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { isBefore, parseEntryId } from '../models/stream-entry.ts'
 import type { GroupOfStream } from './consumer-group.ts'
-import { xinfo } from './xinfo.ts'
+import { LUA_NAMED } from './stream-lua.ts'
 
 /** What was seen of a stream and our group. */
 export interface StreamLook {
@@ -34,15 +34,20 @@ export class StreamHistory {
   }
 }
 
+/** A lag of -1: Redis does not know. */
+const LOOK = `${LUA_NAMED}
+if redis.call('EXISTS', KEYS[1]) == 0 then return false end
+local stream = named(redis.call('XINFO', 'STREAM', KEYS[1]))
+local lag, pending = -1, 0
+for _, fields in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local group = named(fields)
+  if group.name == ARGV[1] then lag, pending = group.lag or -1, group.pending end
+end
+return {stream['last-generated-id'], stream['entries-added'], lag, pending}`
+
 async function lookAt(redis: Redis, { stream, group }: GroupOfStream): Promise<StreamLook | undefined> {
-  const [state] = await xinfo(redis, 'STREAM', stream)
-  if (state === undefined) return undefined
-  const ours = (await xinfo(redis, 'GROUPS', stream)).find((each) => each.get('name') === group)
-  const lag = ours?.get('lag')
-  return {
-    lastId: String(state.get('last-generated-id')),
-    entriesAdded: Number(state.get('entries-added')),
-    unread: typeof lag === 'number' ? lag : null,
-    pending: Number(ours?.get('pending') ?? 0),
-  }
+  const reply = await redis.eval(LOOK, 1, stream, group)
+  if (reply === null) return undefined
+  const [lastId, entriesAdded, lag, pending] = reply as [string, number, number, number]
+  return { lastId, entriesAdded, unread: lag < 0 ? null : lag, pending }
 }

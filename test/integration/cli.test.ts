@@ -108,7 +108,7 @@ describe('output', () => {
     const { code, stderr } = await run(failing)
     expect(code).toBe(1)
     expect(stderr).toMatch(
-      /^error: no embedded PostgreSQL runs in \/.*nothing-here, and DATABASE_URL is not set.*\n$/,
+      /^error: no embedded PostgreSQL runs in \/.*nothing-here, and DATABASE_URL is not set.*\nno embedded Redis runs in .*\n$/,
     )
     expect((await run(failing, { LOG_LEVEL: 'debug' })).stderr).toMatch(/\n {4}at /)
   })

@@ -12,6 +12,8 @@ import { withPostgres } from '../helpers/postgres.ts'
 
 const ENTRIES = 40_000
 const LIMIT_BYTES = 1024 * 1024
+/** What one stream may hold of it: an eighth is kept for each of the other two. */
+const ROOM_BYTES = (LIMIT_BYTES * 6) / 8
 /** The size a reply is asked to have; one may come on top of the limit. */
 const REPLY_BYTES = 2 * 1024 * 1024
 
@@ -89,11 +91,11 @@ describe('while PostgreSQL is away', () => {
 
     await eventually(
       async () =>
-        expect(await metric('in_flight_bytes\\{signal="logs"\\}')).toBeGreaterThanOrEqual(LIMIT_BYTES),
+        expect(await metric('in_flight_bytes\\{signal="logs"\\}')).toBeGreaterThanOrEqual(ROOM_BYTES),
       { timeoutMs: 20_000 },
     )
     const held = await metric('in_flight_bytes\\{signal="logs"\\}')
-    expect(held).toBeLessThan(LIMIT_BYTES + REPLY_BYTES)
+    expect(held).toBeLessThan(ROOM_BYTES + REPLY_BYTES)
     const [pendingBefore] = (await redis.xpending('telemetry:logs', 'observatory')) as [number]
     await addEntries(ENTRIES, ENTRIES + 20_000)
     const [pendingAfter] = (await redis.xpending('telemetry:logs', 'observatory')) as [number]

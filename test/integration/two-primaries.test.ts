@@ -17,7 +17,8 @@ let commands: Redis
 let stopping: AbortController
 
 beforeEach(async () => {
-  ;[old, promoted] = await Promise.all([startOwnRedis(), startOwnRedis()])
+  old = await startOwnRedis()
+  promoted = await startOwnRedis()
   proxy = await createTcpProxy(old.url)
   const options = { role: 'commands', name: 'test', onError: () => undefined } as const
   redis = createRedis({ ...options, url: promoted.url })
