@@ -12,8 +12,8 @@ export function poolSizes({
   return {
     // Probes share one check.
     operations: 1,
-    // One for each batch that is written at once, and one to look after partitions and ledger.
-    ingest: writeConcurrency * TELEMETRY_SIGNALS.length + 1,
+    // One for each batch that is written at once, one to look things up, and one for pruning, which takes its time.
+    ingest: writeConcurrency * TELEMETRY_SIGNALS.length + 2,
     api: databasePoolMax,
   }
 }

@@ -79,6 +79,8 @@ function sessionSettings(options: SessionSettings): Readonly<Record<string, stri
   return {
     // COMMIT returns once the transaction is on disk: only then is anything acknowledged.
     synchronous_commit: 'on',
+    // A look at the ledger sees what was committed before it, whatever was begun before that.
+    default_transaction_isolation: 'read committed',
     statement_timeout: String(options.statementTimeoutMs ?? 0),
     lock_timeout: String(options.lockTimeoutMs ?? 10_000),
     idle_in_transaction_session_timeout: String(options.idleInTransactionTimeoutMs ?? 60_000),

@@ -30,6 +30,7 @@ const SILENCE_MAX_MS: Readonly<Record<RedisRole, number>> = {
 const CONNECT_TIMEOUT_MS = 10_000
 const RECONNECT_PAUSE_MAX_MS = 5000
 const LOADING_PAUSE_MAX_MS = 1000
+const REVIVE_PAUSE_MS = 1000
 
 /**
  * Creates a connection that makes itself again after every loss and that never does anything twice:
@@ -105,6 +106,24 @@ export async function whenReady(redis: Redis, signal?: AbortSignal): Promise<voi
     redis.once('end', ended)
     signal?.addEventListener('abort', aborted, { once: true })
   })
+}
+
+/**
+ * Connects again where ioredis has given up for good: it does when an attempt to connect is cut off or its Sentinels fail it, whatever
+ * `retryStrategy` says (`connect`: an error of the connector sets the status `end`).
+ *
+ * @returns what ends that, to be called before the connection is closed on purpose.
+ */
+export function reviveWhenEnded(redis: Redis): () => void {
+  let timer: NodeJS.Timeout | undefined
+  const revive = () => {
+    timer = setTimeout(() => redis.connect().catch(() => undefined), REVIVE_PAUSE_MS)
+  }
+  redis.on('end', revive)
+  return () => {
+    redis.off('end', revive)
+    clearTimeout(timer)
+  }
 }
 
 /** A setting of the Redis server with which it can lose what it accepted, and what to do about it. */

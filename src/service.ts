@@ -17,7 +17,7 @@ import type { LogRecord } from './models/log-record.ts'
 import type { Span } from './models/span.ts'
 import { streamKey } from './models/stream-entry.ts'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from './models/telemetry-signal.ts'
-import { createRedis, type RedisRole, redisSafetyWarnings, whenReady } from './redis.ts'
+import { createRedis, type RedisRole, redisSafetyWarnings, reviveWhenEnded, whenReady } from './redis.ts'
 import { DeadLetterRepository } from './repositories/dead-letter-repository.ts'
 import { LogRecordRepository } from './repositories/log-record-repository.ts'
 import { MetricRepository } from './repositories/metric-repository.ts'
@@ -248,6 +248,10 @@ function openRedis({ settings, logger }: ServiceOptions, releasers: Releasers, r
     name: settings.consumerGroup,
     onError: (error) => logger.warn({ err: error }, 'a Redis connection failed; connecting again'),
   })
-  releasers.defer(`Redis connection (${role})`, () => redis.disconnect())
+  const stopReviving = reviveWhenEnded(redis)
+  releasers.defer(`Redis connection (${role})`, () => {
+    stopReviving()
+    redis.disconnect()
+  })
   return redis
 }

@@ -8,6 +8,8 @@ export interface AcknowledgerOptions extends GroupOfStream {
   /** Whether what is held is to be read again: see {@link EntryReader.isStale}. */
   readonly isStale: () => boolean
   readonly stopping: AbortSignal
+  /** Told when it gives up, being told to stop: the entries are pending still. */
+  readonly onGivenUp: () => void
   readonly onError: (error: unknown) => void
 }
 
@@ -30,7 +32,7 @@ export class Acknowledger {
    * ledger recognises.
    */
   async acknowledge(ids: readonly string[]): Promise<void> {
-    const { redis, isStale, stopping, onError } = this.#options
+    const { redis, isStale, stopping, onGivenUp, onError } = this.#options
     for (let failures = 0; !isStale(); failures += 1) {
       try {
         await ackEntries(redis, this.#options, ids)
@@ -38,7 +40,7 @@ export class Acknowledger {
       } catch (error) {
         this.#problem = error
         onError(error)
-        if (stopping.aborted) return
+        if (stopping.aborted) return onGivenUp()
         await sleep(backoffMs(failures), stopping)
           .then(() => whenReady(redis, stopping))
           .catch(() => undefined)

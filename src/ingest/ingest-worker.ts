@@ -91,8 +91,9 @@ export class IngestWorker<T extends object> {
   /** Stops reading and resolves when all that was read is committed and acknowledged. */
   async stop(): Promise<void> {
     this.#stopping.abort()
+    this.#writer.hurry()
     const { reader, read } = this.#options
-    const cut = setTimeout(() => this.#reader.isBlocked && reader.disconnect(), read.blockMs + 2000)
+    const cut = setTimeout(() => this.#reader.isBlocked && reader.disconnect(true), read.blockMs + 2000)
     await this.#running
     clearTimeout(cut)
   }
@@ -132,7 +133,11 @@ export class IngestWorker<T extends object> {
           { stream, group },
           'the consumer group was gone and is made again at the beginning of the stream; what was ingested before is left out',
         ),
-      onVanished: (ids) => vanished.settle(ids),
+      onVanished: (ids) =>
+        vanished.settle(ids).catch((error) => {
+          logger.warn({ stream, err: error }, 'looking for entries that vanished failed; trying again')
+          return false
+        }),
       claim: {
         ...claim,
         mayClaim: () => !this.#isWriteFailing,
@@ -159,6 +164,7 @@ export class IngestWorker<T extends object> {
           'entries were removed from the stream before they were ingested, and are lost',
         ),
       onLostAcknowledged: (count) => metrics.entriesLost.inc({ signal }, count),
+      onFrozenEnded: (sessions) => this.#noteFrozenEnded(sessions),
     })
   }
 
@@ -170,6 +176,7 @@ export class IngestWorker<T extends object> {
       group,
       isStale: () => this.#reader.isStale,
       stopping: this.#stopping.signal,
+      onGivenUp: () => this.#reader.rereadPending(),
       onError: (error) => {
         metrics.redisErrors.inc({ signal })
         logger.warn({ stream, err: error }, 'acknowledging failed; trying again')
@@ -178,7 +185,7 @@ export class IngestWorker<T extends object> {
   }
 
   #createWriter(): TelemetryWriter<T> {
-    const { signal, stream, pool, partitions, interner, frozenAfterMs, metrics, logger } = this.#options
+    const { signal, stream, pool, partitions, interner, frozenAfterMs, metrics } = this.#options
     return this.#options.createWriter({
       ...this.#options.write,
       pool,
@@ -193,13 +200,7 @@ export class IngestWorker<T extends object> {
         metrics.batchAge.observe({ signal }, (Date.now() - batch.oldestReadAt) / 1000)
       },
       onRetry: (retry) => this.#noteRetry(retry),
-      onFrozenEnded: (sessions) => {
-        metrics.frozenSessionsEnded.inc({ signal }, sessions)
-        logger.warn(
-          { stream, sessions },
-          'ended PostgreSQL sessions of a frozen process that others waited for',
-        )
-      },
+      onFrozenEnded: (sessions) => this.#noteFrozenEnded(sessions),
       onCommitted: (outcome) => this.#settle(outcome),
     })
   }
@@ -255,6 +256,12 @@ export class IngestWorker<T extends object> {
     )
     await this.#acknowledger.acknowledge(batch.entries.map(({ id }) => formatEntryId(id)))
     inFlight.settled(stream, { entries: batch.entries.length, bytes: batch.bytes, records: batch.rows })
+  }
+
+  #noteFrozenEnded(sessions: number): void {
+    const { signal, stream, metrics, logger } = this.#options
+    metrics.frozenSessionsEnded.inc({ signal }, sessions)
+    logger.warn({ stream, sessions }, 'ended PostgreSQL sessions of a frozen process that others waited for')
   }
 
   #noteRetry({ failure, sqlState, error, attempt, delayMs }: WriteRetry): void {

@@ -25,8 +25,8 @@ export interface ReadOptions extends GroupOfStream {
   readonly onError: (error: unknown) => void
   /** The group was not there. It is made again at the beginning of the stream. */
   readonly onGroupGone: () => void
-  /** Pending entries that are no longer in the stream. What is not acknowledged by this is met again. */
-  readonly onVanished: (ids: readonly string[]) => Promise<void>
+  /** Settles pending entries that are no longer in the stream. Never fails: false means that they are pending still, and are to be asked for again. */
+  readonly onVanished: (ids: readonly string[]) => Promise<boolean>
   readonly claim: {
     readonly minIdleMs: number
     readonly isAlive: (consumer: string) => Promise<boolean>
@@ -47,8 +47,12 @@ const LARGEST_DECAY = 0.8
 const FIRST_COUNT = 16
 /** Pending entries are read by few, the first alone: those that were too much for a process once must not be so again at every start. */
 const MAX_PENDING_COUNT = 16
-/** When told to stop while what is held cannot be acknowledged, a connection that is being made again gets so long. */
+/** When told to stop while what is committed could not be acknowledged, it is read again so many times, */
+const LAST_LOOKS = 3
+/** and a connection that is being made again gets so long. */
 const LAST_LOOK_PATIENCE_MS = 1000
+/** Vanished entries of its own that are remembered to be asked for again; those past that are met by the next re-read. */
+const MAX_UNSETTLED = 10_000
 
 const NOT_READ_YET = 'nothing was read yet'
 
@@ -65,8 +69,8 @@ type Reply = [stream: Buffer, entries: ReplyEntry[]][] | null
  * States: *pending*, re-reads what was delivered to this consumer but never acknowledged, from the beginning of its list; when that is read,
  * *fresh*, reads `>`. An error (a lost connection may have lost a reply, whose entries are then pending), a lost connection of others to the same Redis and a group that is gone lead to *settling*: wait until
  * all that was read is settled, so that nothing is read twice, then pending again. So does finding more pending than is held. From
- * fresh, now and then: *claiming*, takes over what consumers that are gone left pending. Told to stop, it ends after the read that is under way; from
- * settling only after one more pass of pending, so that what is committed is acknowledged.
+ * fresh, now and then: *claiming*, takes over what consumers that are gone left pending. Told to stop, it reads no more, waits until what
+ * was read is settled, and reads once more what could not be acknowledged.
  */
 export class EntryReader {
   readonly #options: ReadOptions
@@ -74,6 +78,8 @@ export class EntryReader {
   #largestBytes = 1
   #mustReread = true
   #isBlocked = false
+  /** Own entries that have vanished and are pending still. */
+  readonly #unsettled = new Set<string>()
   #problem: unknown = NOT_READ_YET
   readonly #claimIntervalMs: number
   #claimAt: number
@@ -113,7 +119,7 @@ export class EntryReader {
   /** Chunks of entries until `stopping` is aborted. It fails only for what is our own fault. */
   async *read(): AsyncGenerator<EntryChunk> {
     yield* this.#readUntilStopped()
-    if (this.#mustReread) yield* this.#lookOnceMore()
+    yield* this.#readLast()
   }
 
   async *#readUntilStopped(): AsyncGenerator<EntryChunk> {
@@ -122,14 +128,16 @@ export class EntryReader {
       try {
         if (this.#mustReread) yield* this.#readPending(stopping)
         if (performance.now() >= this.#claimAt) yield* this.#claimIdle()
+        if (stopping.aborted) return
         const chunk = await this.#readFresh()
         failures = 0
         this.#problem = undefined
         if (chunk !== undefined) yield chunk
       } catch (error) {
-        if (stopping.aborted) return
+        if (stopping.aborted && error === stopping.reason) return
         if (!isRetryable(error)) throw error
         this.#mustReread = true
+        if (stopping.aborted) return
         this.#problem = error
         onError(error)
         failures += 1
@@ -140,28 +148,48 @@ export class EntryReader {
     }
   }
 
-  /** Where Redis does not answer, what is pending stays so: the next one of this name finds it, and the ledger knows what was committed. */
-  async *#lookOnceMore(): AsyncGenerator<EntryChunk> {
-    const { redis, commands, ended } = this.#options
-    const patience = AbortSignal.any([ended, AbortSignal.timeout(LAST_LOOK_PATIENCE_MS)])
+  /**
+   * Waits for what was read, and reads once more what of it could not be acknowledged. Where Redis does not answer it stays pending: the next one
+   * of this name finds it, and the ledger knows what was committed.
+   */
+  async *#readLast(): AsyncGenerator<EntryChunk> {
+    const { stream, inFlight, ended, onError } = this.#options
     try {
-      await Promise.all([whenReady(redis, patience), whenReady(commands, patience)])
-      yield* this.#readPending(ended)
+      for (let look = 0; look < LAST_LOOKS; look += 1) {
+        await inFlight.drained(stream, ended)
+        if (!this.#mustReread) return
+        yield* this.#readPending(ended, LAST_LOOK_PATIENCE_MS)
+      }
     } catch (error) {
+      if (error === ended.reason) return
       if (!isRetryable(error)) throw error
-      this.#options.onError(error)
+      onError(error)
     }
   }
 
-  async *#readPending(until: AbortSignal): AsyncGenerator<EntryChunk> {
+  async *#readPending(until: AbortSignal, reconnectMaxMs?: number): AsyncGenerator<EntryChunk> {
     const { redis, commands, stream, inFlight } = this.#options
     await inFlight.drained(stream, until)
-    await Promise.all([whenReady(redis, until), whenReady(commands, until)])
+    const patience =
+      reconnectMaxMs === undefined ? until : AbortSignal.any([until, AbortSignal.timeout(reconnectMaxMs)])
+    await Promise.all([whenReady(redis, patience), whenReady(commands, patience)])
     // Before anything is asked: a connection that is lost from here on asks for all of this again.
     this.#mustReread = false
-    await this.#requireOneServer()
-    await ensureGroup(redis, this.#options)
-    if (this.#problem === NOT_READ_YET) this.#problem = undefined
+    let isComplete = false
+    try {
+      await this.#requireOneServer()
+      await ensureGroup(redis, this.#options)
+      if (this.#problem === NOT_READ_YET) this.#problem = undefined
+      yield* this.#readPendingList(until)
+      isComplete = !until.aborted
+    } finally {
+      if (!isComplete) this.#mustReread = true
+    }
+  }
+
+  async *#readPendingList(until: AbortSignal): AsyncGenerator<EntryChunk> {
+    const { stream, inFlight } = this.#options
+    this.#unsettled.clear()
     for (
       let after = '0', count = 1;
       !until.aborted;
@@ -170,13 +198,22 @@ export class EntryReader {
       await inFlight.room(stream, until)
       const reply = await this.#xreadgroup(after, count)
       const ids = reply.map(([id]) => id.toString('latin1'))
-      const vanished = ids.filter((_, index) => reply[index]?.[1] === null)
-      await this.#settleVanished(vanished)
+      await this.#settleOwn(ids.filter((_, index) => reply[index]?.[1] === null))
       const last = ids.at(-1)
       if (last === undefined) return
       after = last
       const chunk = this.#chunk(reply, false)
       if (chunk.entries.length > 0) yield chunk
+    }
+  }
+
+  /** What cannot be settled yet is pending without being held, which is no sign of a lost reply. */
+  async #settleOwn(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return
+    const isSettled = await this.#options.onVanished(ids)
+    for (const id of ids) {
+      if (isSettled) this.#unsettled.delete(id)
+      else if (this.#unsettled.size < MAX_UNSETTLED) this.#unsettled.add(id)
     }
   }
 
@@ -188,38 +225,42 @@ export class EntryReader {
     const { redis, commands } = this.#options
     const differing = await differingServers(redis, commands)
     if (differing === undefined) return
-    for (const each of [redis, commands]) each.disconnect(true)
+    // Not while it connects: ioredis would give it up for good.
+    for (const each of [redis, commands]) if (each.status === 'ready') each.disconnect(true)
     throw new Error(
       `REDIS_URL leads to two servers at once (run_id ${differing.join(' and ')}); nothing is read until it leads to one`,
     )
   }
 
   async *#claimIdle(): AsyncGenerator<EntryChunk> {
-    const { redis, stream, group, consumer, inFlight, stopping, claim } = this.#options
+    const { redis, stream, group, consumer, inFlight, stopping, claim, onVanished } = this.#options
     this.#claimAt = performance.now() + this.#claimIntervalMs
+    await this.#settleOwn([...this.#unsettled].slice(0, MAX_PENDING_COUNT))
+    if (await this.#isMorePendingThanHeld()) this.#mustReread = true
+    if (!claim.mayClaim()) return
+    for await (const { entries, vanished } of claimIdle({ redis, stream, group, consumer, ...claim })) {
+      if (vanished.length > 0) await onVanished(vanished)
+      if (entries.length > 0) {
+        claim.onClaimed(entries.length)
+        yield this.#chunk(entries, false)
+      }
+      if (stopping.aborted) return
+      await inFlight.room(stream, stopping)
+    }
+  }
+
+  /** Then a reply was lost. */
+  async #isMorePendingThanHeld(): Promise<boolean> {
+    const { redis, stream, group, consumer, inFlight } = this.#options
     // Before asking: what is acknowledged meanwhile must not look as if it had never been held.
-    const held = inFlight.of(stream).entries
+    const held = inFlight.of(stream).entries + this.#unsettled.size
     const [, , , holders] = (await redis.xpending(stream, group)) as [
       number,
       unknown,
       unknown,
       [string, string][] | null,
     ]
-    const ours = Number(holders?.find(([holder]) => holder === consumer)?.[1] ?? 0)
-    if (ours > held) this.#mustReread = true
-    if (!claim.mayClaim()) return
-    for await (const { entries, vanished } of claimIdle({ redis, stream, group, consumer, ...claim })) {
-      await this.#settleVanished(vanished)
-      if (entries.length === 0) continue
-      claim.onClaimed(entries.length)
-      yield this.#chunk(entries, false)
-      await inFlight.room(stream, stopping)
-    }
-  }
-
-  /** Failing to learn whether they were ingested holds up nothing else. */
-  async #settleVanished(ids: readonly string[]): Promise<void> {
-    if (ids.length > 0) await this.#options.onVanished(ids).catch(this.#options.onError)
+    return Number(holders?.find(([holder]) => holder === consumer)?.[1] ?? 0) > held
   }
 
   async #readFresh(): Promise<EntryChunk | undefined> {

@@ -1,13 +1,12 @@
 import type { Redis } from 'ioredis'
 import type pg from 'pg'
-import { LOCK_NOT_AVAILABLE, sqlStateOf } from '../errors.ts'
 import { parseEntryId } from '../models/stream-entry.ts'
 import type { FrozenSessions } from '../writers/frozen-sessions.ts'
 import { findListed } from '../writers/ledger.ts'
 import { ackEntries, type GroupOfStream } from './consumer-group.ts'
 
 export interface VanishedEntriesOptions extends GroupOfStream {
-  readonly pool: Pick<pg.Pool, 'connect'>
+  readonly pool: Pick<pg.ClientBase, 'query'>
   readonly redis: Redis
   readonly frozenSessions: FrozenSessions
   /** Whether ids that were read so far may bear other entries by now: see {@link EntryReader.isStale}. */
@@ -16,17 +15,22 @@ export interface VanishedEntriesOptions extends GroupOfStream {
   readonly onLost: (ids: readonly string[]) => void
   /** Told how many losses were acknowledged here: two workers that find the same one both tell of it, and one counts it. */
   readonly onLostAcknowledged: (count: number) => void
+  readonly onFrozenEnded: (sessions: number) => void
   /** See {@link FindListedOptions.patienceMs}. */
   readonly patienceMs?: number
+  /** How long nothing is tried after a batch stayed open. Default 5000. */
+  readonly pauseMs?: number
 }
 
 /** When so many are told and still not acknowledged, some may be told again. */
 const MAX_TOLD = 10_000
+const PAUSE_MS = 5000
 
 /** Pending entries that somebody removed from the stream. */
 export class VanishedEntries {
   readonly #options: VanishedEntriesOptions
   readonly #told = new Set<string>()
+  #pausedUntil = 0
 
   constructor(options: VanishedEntriesOptions) {
     this.#options = options
@@ -36,12 +40,13 @@ export class VanishedEntries {
    * Settles entries that are pending, but no longer in the stream. Those that the ledger lists were committed, only their acknowledgement had not
    * come through; the others are lost, which can only be told, and is before they are acknowledged.
    *
-   * @throws when PostgreSQL or Redis does not answer, or while a batch of the stream stays open: then they stay pending.
+   * @returns false when nothing can be said yet, for a batch of the stream stays open: then they stay pending.
+   * @throws when PostgreSQL or Redis does not answer: then, too.
    */
-  async settle(ids: readonly string[]): Promise<void> {
+  async settle(ids: readonly string[]): Promise<boolean> {
     const { redis, isStale, onLost, onLostAcknowledged } = this.#options
     const listed = await this.#findListed(ids)
-    if (isStale()) return
+    if (listed === undefined || isStale()) return false
     const lost = ids.filter((id) => !listed.has(id))
     const untold = lost.filter((id) => !this.#told.has(id))
     if (untold.length > 0) onLost(untold)
@@ -55,15 +60,18 @@ export class VanishedEntries {
       this.#options,
       ids.filter((id) => listed.has(id)),
     )
+    return true
   }
 
-  async #findListed(ids: readonly string[]): Promise<ReadonlySet<string>> {
-    const { pool, stream, patienceMs, frozenSessions } = this.#options
-    try {
-      return await findListed(pool, { stream, ids: ids.map(parseEntryId), patienceMs })
-    } catch (error) {
-      if (sqlStateOf(error) === LOCK_NOT_AVAILABLE) await frozenSessions.end()
-      throw error
-    }
+  /** A batch that stays open would make each look wait: after one, the next ones are left out for a while. */
+  async #findListed(ids: readonly string[]): Promise<ReadonlySet<string> | undefined> {
+    const { pool, stream, patienceMs, pauseMs = PAUSE_MS, frozenSessions, onFrozenEnded } = this.#options
+    if (performance.now() < this.#pausedUntil) return undefined
+    const listed = await findListed(pool, { stream, ids: ids.map(parseEntryId), patienceMs })
+    if (listed !== undefined) return listed
+    this.#pausedUntil = performance.now() + pauseMs
+    const ended = await frozenSessions.end()
+    if (ended > 0) onFrozenEnded(ended)
+    return undefined
   }
 }

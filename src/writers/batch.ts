@@ -56,6 +56,9 @@ interface OpenBatch<T> {
   oldestReadAt: number
 }
 
+/** Long enough for the stages behind to take a batch before the next look. */
+const HURRIED_AGE_MS = 10
+
 /**
  * Chunks in, batches out: cut when `maxRows` or `maxBytes` is reached, when the oldest entry has waited `maxAgeMs`, at the end.
  *
@@ -66,11 +69,13 @@ export class Batcher<T> extends Transform {
   readonly #limits: BatchLimits
   readonly #onCut: (batch: Batch<T>) => void
   #open: OpenBatch<T> | undefined
+  #maxAgeMs: number
   #timer: NodeJS.Timeout | undefined
 
   constructor(limits: BatchLimits, onCut: (batch: Batch<T>) => void = () => undefined) {
     super({ objectMode: true, readableHighWaterMark: 1, writableHighWaterMark: 1 })
     this.#limits = limits
+    this.#maxAgeMs = limits.maxAgeMs
     this.#onCut = onCut
   }
 
@@ -87,9 +92,12 @@ export class Batcher<T> extends Transform {
     }
   }
 
-  /** Cuts what waits now, whatever its age. */
-  cutNow(): void {
-    this.#cut('end')
+  /** From now on nothing waits for its age. */
+  hurry(): void {
+    this.#maxAgeMs = HURRIED_AGE_MS
+    if (this.#timer === undefined) return
+    clearTimeout(this.#timer)
+    this.#startTimer()
   }
 
   override _transform(chunk: DecodedChunk<T>, _encoding: BufferEncoding, callback: () => void): void {
@@ -126,20 +134,25 @@ export class Batcher<T> extends Transform {
   #openBatch(readAt: number): OpenBatch<T> {
     if (this.#open === undefined) {
       this.#open = { entries: [], ranges: [], rows: 0, bytes: 0, oldestReadAt: readAt }
-      this.#timer = setTimeout(() => this.#cutByAge(), this.#limits.maxAgeMs)
+      this.#startTimer()
     }
     return this.#open
   }
 
   #cutByAge(): void {
     if (this.readableLength === 0) this.#cut('age')
-    else this.#timer = setTimeout(() => this.#cutByAge(), this.#limits.maxAgeMs)
+    else this.#startTimer()
+  }
+
+  #startTimer(): void {
+    this.#timer = setTimeout(() => this.#cutByAge(), this.#maxAgeMs)
   }
 
   #cut(trigger: BatchTrigger): void {
     const open = this.#open
     if (open === undefined) return
     clearTimeout(this.#timer)
+    this.#timer = undefined
     this.#open = undefined
     const batch: Batch<T> = { ...open, trigger }
     this.#onCut(batch)

@@ -11,7 +11,7 @@ const WAITING = `
          c.pid is not null as is_copying
     from pg_stat_activity a left join pg_stat_progress_copy c using (pid)
    where a.application_name = 'observatory:ingest' and a.datname = current_database() and a.usename = current_user
-     and pid <> pg_backend_pid() and a.xact_start is not null and a.wait_event = 'ClientRead'`
+     and pid <> pg_backend_pid() and a.xact_start is not null and a.wait_event in ('ClientRead', 'ClientWrite')`
 
 interface WaitingSession {
   readonly pid: number

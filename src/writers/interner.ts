@@ -186,14 +186,17 @@ async function insertContent(
   )
 }
 
-/** As {@link insertContent}, and rows that PostgreSQL refuses are found by halving what it refuses: k of n cost about k log n inserts. */
+/**
+ * As {@link insertContent}, and rows that PostgreSQL refuses are found by halving what it refuses: k of n cost about k log n inserts. The halves, too,
+ * go in the order of their ids.
+ */
 async function insertIsolating(
   client: pg.ClientBase,
   table: ContentTable,
   rows: readonly ContentRow[],
 ): Promise<Map<bigint, Rejection>> {
   const refused = new Map<bigint, Rejection>()
-  const pieces = [rows]
+  const pieces = [[...rows].sort((a, b) => (a.id < b.id ? -1 : 1))]
   for (let piece = pieces.pop(); piece !== undefined; piece = pieces.pop()) {
     await client.query('savepoint content')
     try {

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { sleep } from '../lifecycle.ts'
 import { type EntryId, isBefore } from '../models/stream-entry.ts'
 import { queryWithin } from '../postgres-connection.ts'
 import type { IdRange } from './batch.ts'
@@ -80,43 +81,55 @@ export async function claimOverlapping(
   return { kind: 'some', claimed }
 }
 
-/** How long {@link findListed} waits for the open transactions of a stream, during which new ones wait behind it. */
+/** How long {@link findListed} waits for batches that are under way, and how often it looks. */
 const OPEN_BATCHES_MAX_MS = 2000
+const OPEN_BATCHES_POLL_MS = 50
 /** The server may be silent. */
 const QUERY_MAX_MS = 10_000
-
-/**
- * Which of the given ids any row of the stream lists, whatever the content that bore them. It waits for the batches of the stream that are under way:
- * one whose COMMIT is not answered yet may be what lists them.
- *
- * @throws 55P03 when one stays open for `patienceMs`: then nothing can be said yet.
- */
-export async function findListed(
-  pool: Pick<pg.Pool, 'connect'>,
-  { stream, ids, patienceMs = OPEN_BATCHES_MAX_MS }: FindListedOptions,
-): Promise<ReadonlySet<string>> {
-  const client = await pool.connect()
-  const query = (text: string, values: readonly unknown[] = []) =>
-    queryWithin(client, QUERY_MAX_MS, text, values)
-  let failed = true
-  try {
-    await query(`begin; set local lock_timeout = ${Number(patienceMs)}`)
-    await query(`select pg_advisory_xact_lock(${STREAM_LOCK})`, [stream])
-    const ranges = ids.map((id) => ({ first: id, last: id }))
-    const listed = await listedEntries(query, { stream, ids: multirange(ranges) })
-    await query('commit')
-    failed = false
-    return new Set([...listed].map((key) => key.slice(0, key.indexOf(':'))))
-  } finally {
-    client.release(failed)
-  }
-}
 
 export interface FindListedOptions {
   readonly stream: string
   readonly ids: readonly EntryId[]
   /** Default 2000. */
   readonly patienceMs?: number | undefined
+}
+
+/**
+ * Which of the given ids any row of the stream lists, whatever the content that bore them. It waits for the batches of the stream that are under way
+ * when it begins: one whose COMMIT is not answered yet may be what lists them. Others go on meanwhile.
+ *
+ * @returns undefined while one of them stays open for `patienceMs`: then nothing can be said yet.
+ */
+export async function findListed(
+  pool: Pick<pg.ClientBase, 'query'>,
+  { stream, ids, patienceMs = OPEN_BATCHES_MAX_MS }: FindListedOptions,
+): Promise<ReadonlySet<string> | undefined> {
+  const query = (text: string, values: readonly unknown[]) => queryWithin(pool, QUERY_MAX_MS, text, values)
+  const deadline = performance.now() + patienceMs
+  for (let open = await openBatches(query, stream); open.size > 0; ) {
+    if (performance.now() >= deadline) return undefined
+    await sleep(OPEN_BATCHES_POLL_MS)
+    const now = await openBatches(query, stream)
+    open = new Set([...open].filter((transaction) => now.has(transaction)))
+  }
+  const ranges = ids.map((id) => ({ first: id, last: id }))
+  const listed = await listedEntries(query, { stream, ids: multirange(ranges) })
+  return new Set([...listed].map((key) => key.slice(0, key.indexOf(':'))))
+}
+
+/** The transactions that hold the stream's advisory lock, as every batch does to its end. */
+async function openBatches(
+  query: (text: string, values: readonly unknown[]) => Promise<pg.QueryResult>,
+  stream: string,
+): Promise<ReadonlySet<string>> {
+  const { rows } = await query(
+    `select virtualtransaction from pg_locks, (select ${STREAM_LOCK} as key) as k
+      where locktype = 'advisory' and granted and objsubid = 1
+        and database = (select oid from pg_database where datname = current_database())
+        and (classid::bigint << 32 | objid::bigint) = key`,
+    [stream],
+  )
+  return new Set(rows.map((row) => String(row.virtualtransaction)))
 }
 
 /** The advisory lock of the stream `$1`. */

@@ -151,6 +151,11 @@ export class TelemetryWriter<T extends object> extends Writable {
     }
   }
 
+  /** From now on batches are written as soon as anything is there, whatever their age. */
+  hurry(): void {
+    this.#batcher.hurry()
+  }
+
   override _write(
     chunk: readonly unknown[] | object | DecodedChunk<T>,
     _encoding: BufferEncoding,

@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import type pg from 'pg'
-import { LOCK_NOT_AVAILABLE, sqlStateOf } from '../../src/errors.ts'
 import { claimIdle } from '../../src/ingest/claim-idle.ts'
 import { ackEntries, ensureGroup } from '../../src/ingest/consumer-group.ts'
 import { decodeEntries } from '../../src/ingest/decode-entries.ts'
@@ -220,11 +219,10 @@ export class AttackingConsumer {
       isStale: () => false,
       onLost,
       onLostAcknowledged: () => undefined,
+      onFrozenEnded: () => undefined,
       patienceMs: OPEN_BATCHES_MAX_MS,
     })
-    await vanished.settle(ids).catch((error) => {
-      if (sqlStateOf(error) !== LOCK_NOT_AVAILABLE) throw error
-    })
+    await vanished.settle(ids)
   }
 }
 

@@ -46,7 +46,7 @@ async function countsOfReads(total: number, maxCount = 256): Promise<number[]> {
     ended: stopping.signal,
     onGroupGone: () => expect.fail('the group is gone'),
     onError: (error) => expect.fail(String(error)),
-    onVanished: async () => undefined,
+    onVanished: async () => true,
     claim: { minIdleMs: 60_000, isAlive: async () => true, mayClaim: () => true, onClaimed: () => undefined },
   })
   const counts: number[] = []

@@ -8,12 +8,13 @@ import { openClient } from '../../src/postgres-connection.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { endWith, observatory } from '../helpers/observatory.ts'
 import { select } from '../helpers/stored.ts'
-import { createTcpProxy } from '../helpers/tcp-proxy.ts'
+import { createTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.ts'
 import { createTestDatabase } from '../helpers/test-database.ts'
 import { createTestPrefix } from '../helpers/test-redis.ts'
 
 let databaseUrl: string
 let stream: string
+let directUrl: string
 let redis: Redis
 let env: Record<string, string>
 let worker: ChildProcess | undefined
@@ -22,6 +23,7 @@ beforeEach(async () => {
   ;({ databaseUrl } = await createTestDatabase())
   const { prefix, redisUrl } = await createTestPrefix()
   stream = `${prefix}:logs`
+  directUrl = redisUrl
   redis = new Redis(redisUrl)
   env = {
     DATABASE_URL: databaseUrl,
@@ -79,18 +81,27 @@ test('SIGTERM in the middle of a load: what was read is committed and acknowledg
   expect(await rows()).toEqual({ rows: delivered, bodies: delivered })
 })
 
-describe('SIGTERM leaves nothing pending of what was committed', () => {
-  /** A worker that holds entries, for their table is locked. @returns the lock. */
-  async function untilHolding(): Promise<pg.Client> {
-    worker = observatory(['serve', '--only', 'ingest'], env)
-    await until(async () => expect(await redis.exists(stream)).toBe(1))
-    const locker = await openClient({ databaseUrl, applicationName: 'locker' })
-    await locker.query('begin; lock table log_records in exclusive mode')
-    await add(100)
-    await until(async () => expect((await group()).pending).toBe(100))
-    return locker
-  }
+/** A worker that holds entries, for their table is locked. @returns the lock. */
+async function untilHolding(): Promise<pg.Client> {
+  worker = observatory(['serve', '--only', 'ingest'], env)
+  await until(async () => expect(await redis.exists(stream)).toBe(1))
+  const locker = await openClient({ databaseUrl, applicationName: 'locker' })
+  await locker.query('begin; lock table log_records in exclusive mode')
+  await add(100)
+  await until(async () => expect((await group()).pending).toBe(100))
+  return locker
+}
 
+/** Has the worker reach Redis through a proxy. */
+async function throughProxy(): Promise<TcpProxy> {
+  const proxy = await createTcpProxy(directUrl)
+  const url = new URL(directUrl)
+  url.port = String(proxy.port)
+  env.REDIS_URL = url.href
+  return proxy
+}
+
+describe('SIGTERM leaves nothing pending of what was committed', () => {
   test('when PostgreSQL takes longer than a read may block', async () => {
     env.READ_BLOCK_MS = '50'
     const locker = await untilHolding()
@@ -102,17 +113,48 @@ describe('SIGTERM leaves nothing pending of what was committed', () => {
     expect((await group()).pending).toBe(0)
   })
 
-  test('when the connections to Redis were lost meanwhile', async () => {
-    const proxy = await createTcpProxy(String(env.REDIS_URL))
+  test.each([
+    [
+      'before',
+      async (proxy: TcpProxy, stop: () => void) => {
+        proxy.cut()
+        await delay(300)
+        stop()
+        await delay(300)
+        return proxy
+      },
+    ],
+    [
+      'after',
+      async (proxy: TcpProxy, stop: () => void) => {
+        stop()
+        await delay(1000)
+        proxy.cut()
+        await delay(500)
+        return proxy
+      },
+    ],
+    [
+      'before, and Redis came back after',
+      async (proxy: TcpProxy, stop: () => void) => {
+        await proxy.close()
+        await delay(300)
+        stop()
+        await delay(1500)
+        const again = await createTcpProxy(directUrl, proxy.port)
+        // A new attempt to connect is made every 5 s at least.
+        await delay(6000)
+        return again
+      },
+    ],
+  ])('when the connections to Redis were lost %s it was told to stop', async (_, lose) => {
+    let proxy = await throughProxy()
     try {
-      const url = new URL(String(env.REDIS_URL))
-      url.port = String(proxy.port)
-      env.REDIS_URL = url.href
       const locker = await untilHolding()
-      proxy.cut()
-      await delay(300)
-      const ended = endWith(worker as ChildProcess, 'SIGTERM')
-      await delay(300)
+      let ended: Promise<number | null> | undefined
+      proxy = await lose(proxy, () => {
+        ended = endWith(worker as ChildProcess, 'SIGTERM')
+      })
       await locker.end()
       expect(await ended).toBe(0)
       expect(await rows()).toEqual({ rows: 100, bodies: 100 })
@@ -121,6 +163,21 @@ describe('SIGTERM leaves nothing pending of what was committed', () => {
       await proxy.close()
     }
   })
+})
+
+test('SIGTERM with connections that were lost, and a Redis that goes away for good: what was read is committed, and it ends', async () => {
+  const proxy = await throughProxy()
+  const locker = await untilHolding()
+  proxy.cut()
+  await delay(300)
+  const ended = endWith(worker as ChildProcess, 'SIGTERM')
+  await delay(500)
+  await proxy.close()
+  await locker.end()
+  const freedAt = performance.now()
+  expect(await ended).toBe(0)
+  expect(performance.now() - freedAt).toBeLessThan(6000)
+  expect(await rows()).toEqual({ rows: 100, bodies: 100 })
 })
 
 test('a second signal ends it at once, and after the next start each record is there once', async () => {

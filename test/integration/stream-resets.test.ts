@@ -59,6 +59,13 @@ describe('the end of a history is told once, with what was seen last, after', ()
       },
     ],
     [
+      'DEL and more entries than before',
+      async () => {
+        await redis.del(STREAM)
+        await add(11)
+      },
+    ],
+    [
       'DEL and a new group',
       async () => {
         await redis.del(STREAM)

@@ -49,7 +49,7 @@ test('while the connection that reads leads to one primary and the one that ackn
     ended: stopping.signal,
     onError: (error) => errors.push(error as Error),
     onGroupGone: () => undefined,
-    onVanished: async () => undefined,
+    onVanished: async () => true,
     claim: { minIdleMs: 60_000, isAlive: async () => true, mayClaim: () => true, onClaimed: () => undefined },
   })
   const read: number[] = []

@@ -14,6 +14,7 @@ const IDS = ['1-0', '2-0', '3-0'] as const
 
 let stream: string
 let redis: Redis
+let databaseUrl: string
 let pool: pg.Pool
 let told: string[][]
 let counted: number
@@ -23,7 +24,7 @@ beforeEach(async () => {
   const { prefix, redisUrl } = await createTestPrefix()
   stream = `${prefix}:logs`
   redis = new Redis(redisUrl)
-  const { databaseUrl } = await createTestDatabase()
+  ;({ databaseUrl } = await createTestDatabase())
   pool = createPool({ databaseUrl, applicationName: 'vanished', max: 4, onError: () => undefined })
   told = []
   counted = 0
@@ -39,20 +40,24 @@ afterEach(async () => {
   await pool.end()
 })
 
-function vanished(): VanishedEntries {
-  return new VanishedEntries({
+const vanished = () => new VanishedEntries(options())
+
+function options() {
+  return {
     pool,
     redis,
     stream,
     group: GROUP,
     frozenSessions: new FrozenSessions(pool, 60_000),
     isStale: () => isStale,
-    onLost: (ids) => told.push([...ids]),
-    onLostAcknowledged: (count) => {
+    onLost: (ids: readonly string[]) => told.push([...ids]),
+    onLostAcknowledged: (count: number) => {
       counted += count
     },
+    onFrozenEnded: () => undefined,
     patienceMs: 200,
-  })
+    pauseMs: 0,
+  }
 }
 
 const pending = async () => Number((await redis.xpending(stream, GROUP))[0])
@@ -69,12 +74,50 @@ async function begin(...ids: string[]): Promise<pg.PoolClient> {
 
 test('those that a batch is about to commit are not called lost: nothing is said while one is open', async () => {
   const batch = await begin('2-0')
-  await expect(vanished().settle(IDS)).rejects.toMatchObject({ code: '55P03' })
+  expect(await vanished().settle(IDS)).toBe(false)
   expect([told, await pending()]).toEqual([[], 3])
   await batch.query('commit')
   batch.release()
   await vanished().settle(IDS)
   expect([told, counted, await pending()]).toEqual([[['1-0', '3-0']], 2, 0])
+})
+
+test('nothing waits for a look that waits: other batches go on, and one that began later is not waited for', async () => {
+  const batch = await begin('2-0')
+  const settling = vanished().settle(IDS)
+  const later = await begin('9-0')
+  await batch.query('commit')
+  batch.release()
+  expect(await settling).toBe(true)
+  expect(told).toEqual([['1-0', '3-0']])
+  await later.query('commit')
+  later.release()
+})
+
+test('after a batch that stays open the next looks are left out for a while', async () => {
+  const batch = await begin('2-0')
+  const entries = new VanishedEntries({ ...options(), patienceMs: 200, pauseMs: 500 })
+  expect(await entries.settle(IDS)).toBe(false)
+  await batch.query('commit')
+  batch.release()
+  expect(await entries.settle(IDS), 'left out').toBe(false)
+  await new Promise((resolve) => setTimeout(resolve, 600))
+  expect(await entries.settle(IDS)).toBe(true)
+  expect(told).toEqual([['1-0', '3-0']])
+})
+
+test('what a batch commits while it is waited for is seen, whatever isolation the database has by default', async () => {
+  await pool.query(
+    `alter database ${new URL(databaseUrl).pathname.slice(1)} set default_transaction_isolation = 'repeatable read'`,
+  )
+  const fresh = createPool({ databaseUrl, applicationName: 'vanished', max: 1, onError: () => undefined })
+  try {
+    expect((await fresh.query('show transaction_isolation')).rows).toEqual([
+      { transaction_isolation: 'read committed' },
+    ])
+  } finally {
+    await fresh.end()
+  }
 })
 
 test('those of a batch that was rolled back are lost', async () => {
@@ -87,7 +130,7 @@ test('those of a batch that was rolled back are lost', async () => {
 
 test('when the ids may bear other entries by now, nothing is told and nothing acknowledged', async () => {
   isStale = true
-  await vanished().settle(IDS)
+  expect(await vanished().settle(IDS)).toBe(false)
   expect([told, counted, await pending()]).toEqual([[], 0, 3])
 })
 
@@ -109,22 +152,8 @@ test('of two workers that find the same ones, one counts each', async () => {
 })
 
 test('a PostgreSQL that says nothing holds up nobody for ever', async () => {
-  const silent = { connect: async () => new SilentClient() as unknown as pg.PoolClient }
-  const entries = new VanishedEntries({
-    pool: silent,
-    redis,
-    stream,
-    group: GROUP,
-    frozenSessions: new FrozenSessions(pool, 60_000),
-    isStale: () => false,
-    onLost: (ids) => told.push([...ids]),
-    onLostAcknowledged: () => undefined,
-  })
+  // As a connection that a network swallows: it is never connected, and so never answers.
+  const entries = new VanishedEntries({ ...options(), pool: new pg.Client() })
   await expect(entries.settle(IDS)).rejects.toThrow(/timeout/i)
   expect(await pending()).toBe(3)
 }, 20_000)
-
-/** As a connection that a network swallows: connected, and never an answer. */
-class SilentClient extends pg.Client {
-  release(): void {}
-}

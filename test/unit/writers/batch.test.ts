@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { DeadLetter } from '../../../src/models/dead-letter.ts'
@@ -290,7 +290,6 @@ describe('the age of a batch', () => {
     ['destroy', (batcher) => batcher.destroy()],
     ['destroy with an error', (batcher) => batcher.destroy(new Error('lost'))],
     ['end', (batcher) => batcher.end()],
-    ['cutNow', (batcher) => batcher.cutNow()],
   ])('is forgotten by %s: no timer is left', async (_, finish) => {
     const { batcher } = reading({ maxAgeMs: 100 })
     batcher.on('error', () => undefined)
@@ -334,10 +333,10 @@ describe('a full batcher', () => {
   })
 
   test('takes what fits into the open batch while a cut one waits', async () => {
-    const batcher = new Batcher<string>({ ...UNLIMITED, maxRows: 3 })
+    const batcher = new Batcher<string>({ ...UNLIMITED, maxRows: 3, maxAgeMs: 1 })
     batcher.write(chunk([{ id: 1 }]))
-    await turn()
-    batcher.cutNow()
+    await delay(50)
+    expect(batcher.waiting.rows, 'cut by age').toBe(0)
     let taken = false
     batcher.write(chunk([{ id: 2 }]), () => {
       taken = true
@@ -349,6 +348,19 @@ describe('a full batcher', () => {
   })
 })
 
+test('told to hurry, it waits for no age any more', async () => {
+  const { batcher, batches } = reading({ maxAgeMs: 60_000 })
+  batcher.write(chunk([{ id: 1 }]))
+  await delay(50)
+  expect(batches).toEqual([])
+  batcher.hurry()
+  await delay(50)
+  batcher.write(chunk([{ id: 2 }]))
+  await delay(50)
+  expect(batches.map(({ trigger }) => trigger)).toEqual(['age', 'age'])
+  batcher.destroy()
+})
+
 test('what waits is told in rows, bytes and since when', async () => {
   const { batcher } = reading({})
   expect(batcher.waiting).toEqual({ rows: 0, bytes: 0, oldestReadAt: undefined })
@@ -356,7 +368,8 @@ test('what waits is told in rows, bytes and since when', async () => {
   batcher.write({ ...chunk([{ id: 2, bytes: 12 }]), readAt: 6 })
   await turn()
   expect(batcher.waiting).toEqual({ rows: 4, bytes: 42, oldestReadAt: 5 })
-  batcher.cutNow()
+  batcher.end()
+  await turn()
   expect(batcher.waiting).toEqual({ rows: 0, bytes: 0, oldestReadAt: undefined })
   batcher.destroy()
 })
