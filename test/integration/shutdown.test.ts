@@ -98,6 +98,8 @@ async function throughProxy(): Promise<TcpProxy> {
   const url = new URL(directUrl)
   url.port = String(proxy.port)
   env.REDIS_URL = url.href
+  // No read is under way any more when the connections are lost.
+  env.READ_BLOCK_MS = '50'
   return proxy
 }
 
