@@ -6,7 +6,13 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type JoinedServers, joinServers } from '../../src/embedded/servers.ts'
-import { type CreateRedisOptions, createRedis, redisSafetyWarnings, whenReady } from '../../src/redis.ts'
+import {
+  type CreateRedisOptions,
+  createRedis,
+  redisSafetyWarnings,
+  reviveWhenEnded,
+  whenReady,
+} from '../../src/redis.ts'
 import { type WaitForRedisOptions, waitForRedis } from '../../src/wait-for-redis.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { createTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.ts'
@@ -340,5 +346,29 @@ describe('warnings', () => {
     } finally {
       await admin.call('ACL', 'DELUSER', 'someone')
     }
+  })
+})
+
+describe('a connection that was cut off while it was being made, which ioredis gives up for good', () => {
+  async function cutOff(): Promise<{ redis: Redis; stopReviving: () => void }> {
+    const redis = createRedis({ url: proxyUrl, role: 'commands', name: 'test', onError: () => undefined })
+    clients.push(redis)
+    const stopReviving = reviveWhenEnded(redis)
+    redis.disconnect(true)
+    await new Promise<void>((resolve) => redis.once('end', () => resolve()))
+    return { redis, stopReviving }
+  }
+
+  test('is made again', async () => {
+    const { redis, stopReviving } = await cutOff()
+    await eventually(async () => expect(await redis.ping()).toBe('PONG'))
+    stopReviving()
+  })
+
+  test('is not when that was on purpose', async () => {
+    const { redis, stopReviving } = await cutOff()
+    stopReviving()
+    await pause(1500)
+    expect(redis.status).toBe('end')
   })
 })
