@@ -21,9 +21,25 @@ const CONTENT_KEY = new RegExp(
   's',
 )
 
+/** Programs have few attribute names, and each is looked at once a span. Past so many, all are forgotten: they cost a regular expression again. */
+const MAX_KNOWN_KEYS = 10_000
+const known = new Map<string, boolean>()
+
 /** Whether an attribute is the body of a prompt or a completion. */
 export function isContentKey(key: string): boolean {
-  return CONTENT_KEY.test(key)
+  let isContent = known.get(key)
+  if (isContent === undefined) {
+    isContent = CONTENT_KEY.test(key)
+    if (known.size >= MAX_KNOWN_KEYS) known.clear()
+    known.set(key, isContent)
+  }
+  return isContent
+}
+
+/** Whether any of the attributes is. */
+export function hasContent(attributes: Attributes): boolean {
+  for (const key of Object.keys(attributes)) if (isContentKey(key)) return true
+  return false
 }
 
 /**
@@ -34,10 +50,10 @@ export function splitContent(attributes: Attributes): {
   readonly attributes: Attributes
   readonly content: Attributes | undefined
 } {
-  const keys = Object.keys(attributes)
-  if (!keys.some(isContentKey)) return { attributes, content: undefined }
+  if (!hasContent(attributes)) return { attributes, content: undefined }
   const rest: Record<string, AttributeValue> = {}
   const content: Record<string, AttributeValue> = {}
-  for (const key of keys) setOwn(isContentKey(key) ? content : rest, key, attributes[key] ?? null)
+  for (const key of Object.keys(attributes))
+    setOwn(isContentKey(key) ? content : rest, key, attributes[key] ?? null)
   return { attributes: rest, content }
 }

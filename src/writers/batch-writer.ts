@@ -37,8 +37,9 @@ export interface BatchWriterOptions<T> {
   readonly partitions: Partitions
   readonly deadLetterPayload: DeadLetterPayload
   /**
-   * An attempt that takes longer is given up by closing its connection: a network can swallow everything and keep the connection up, which no
-   * timeout of the server or of TCP notices. The server may only be slow, so the next attempt of the batch then has twice the time.
+   * An attempt to which PostgreSQL says nothing for longer is given up by closing its connection: a network can swallow everything and keep the
+   * connection up, which no timeout of the server or of TCP notices. The server may only be slow, so the next attempt of the batch then has
+   * twice the time.
    */
   readonly attemptMaxMs: number
   /** See {@link FrozenSessions}. */
@@ -118,6 +119,9 @@ export class BatchWriter<T extends object> {
       () => cutConnection(client, `PostgreSQL gave no answer to a batch within ${patienceMs} ms`),
       patienceMs,
     )
+    const { stream } = (client as pg.PoolClient & { connection: pg.Connection }).connection
+    const onAnswer = () => void watchdog.refresh()
+    stream.on('data', onAnswer)
     let failed = true
     try {
       const refusedContent = await interner.ensure(client, encoded.content, { isolating })
@@ -133,6 +137,7 @@ export class BatchWriter<T extends object> {
       return outcome
     } finally {
       clearTimeout(watchdog)
+      stream.off('data', onAnswer)
       // A connection whose transaction did not end well is closed: the server then rolls back, whatever state it is in.
       client.release(failed)
     }

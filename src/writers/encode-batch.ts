@@ -5,7 +5,7 @@ import type { Batch, DecodedEntry } from './batch.ts'
 import type { EncodedCopy } from './copy.ts'
 import { CopyEncoder } from './copy-encoder.ts'
 import type { ContentRow, InternedContent } from './interned-content.ts'
-import { copySql, type TelemetryTable } from './telemetry-table.ts'
+import type { TelemetryTable } from './telemetry-table.ts'
 
 /** A record of a batch, and the entry it is of. Its position in the batch names it from here on. */
 export interface BatchRecord<T> {
@@ -82,7 +82,8 @@ export function encodeBatch<T, Refs>(
     batch,
     records,
     copies: copies.map(({ target, encoder, positions }) => ({
-      copySql: copySql(target),
+      table: target.table,
+      columns: target.columns,
       encoder,
       positions,
     })),

@@ -19,6 +19,8 @@ export type ContentTable = (typeof CONTENT_TABLES)[number]
 export interface ContentRow {
   readonly table: ContentTable
   readonly id: bigint
+  /** `id` in decimal digits. */
+  readonly idText: string
   /** The columns after the id, in the order of the table's {@link ContentTable} definition in the interner. */
   readonly values: readonly (string | boolean | bigint | undefined)[]
   /** Of a series: what its limits count, and the rows it refers to. */
@@ -53,6 +55,7 @@ const ENVIRONMENT_KEYS = ['deployment.environment.name', 'deployment.environment
  * the interner's business.
  */
 export class InternedContent {
+  /** By text that says what the content is. */
   readonly #rows: Record<ContentTable, Map<string, ContentRow>> = {
     resources: new Map(),
     scopes: new Map(),
@@ -68,73 +71,76 @@ export class InternedContent {
   }
 
   resource(resource: Resource, service: string): ContentRow {
-    return this.#row('resources', canonicalResource(resource), () => [
-      service,
-      environmentOf(resource.attributes),
-      resource.schemaUrl,
-      stringifyJson(resource.attributes),
-    ])
+    const json = stringifyJson(resource.attributes)
+    const text = resource.schemaUrl === undefined ? json : `${json}${resource.schemaUrl}`
+    return (
+      this.#rows.resources.get(text) ??
+      this.#remember(text, 'resources', canonicalResource(resource), [
+        service,
+        environmentOf(resource.attributes),
+        resource.schemaUrl,
+        json,
+      ])
+    )
   }
 
   scope(scope: InstrumentationScope): ContentRow {
-    return this.#row('scopes', canonicalScope(scope), () => [
-      scope.name,
-      scope.version,
-      scope.schemaUrl,
-      stringifyJson(scope.attributes),
-    ])
+    const text =
+      JSON.stringify([scope.name, scope.version, scope.schemaUrl]) + stringifyJson(scope.attributes)
+    return (
+      this.#rows.scopes.get(text) ??
+      this.#remember(text, 'scopes', canonicalScope(scope), [
+        scope.name,
+        scope.version,
+        scope.schemaUrl,
+        stringifyJson(scope.attributes),
+      ])
+    )
   }
 
   metric(metric: MetricDefinition): ContentRow {
-    return this.#row('metrics', canonicalMetric(metric), () => [
-      metric.name,
-      metric.type,
-      metric.unit,
-      metric.description,
-      metric.temporality,
-      metric.isMonotonic,
-    ])
+    const { name, type, unit, description, temporality, isMonotonic } = metric
+    const values = [name, type, unit, description, temporality, isMonotonic]
+    const text = JSON.stringify(values)
+    return this.#rows.metrics.get(text) ?? this.#remember(text, 'metrics', canonicalMetric(metric), values)
   }
 
   series(
     of: { metric: ContentRow; metricName: string; resource: ContentRow; scope: ContentRow; service: string },
     attributes: Attributes,
   ): ContentRow {
-    const ids = { metricId: of.metric.id, resourceId: of.resource.id, scopeId: of.scope.id }
+    const { metric, resource, scope, metricName, service } = of
+    const json = stringifyJson(attributes)
+    const text = `${metric.idText} ${resource.idText} ${scope.idText} ${json}`
+    const row = this.#rows.metric_series.get(text)
+    if (row !== undefined) return row
+    const ids = { metricId: metric.id, resourceId: resource.id, scopeId: scope.id }
     const refs = [ids.metricId, ids.resourceId, ids.scopeId]
-    const seriesOf = { metricId: ids.metricId, metricName: of.metricName, service: of.service, refs }
-    return this.#row(
-      'metric_series',
-      canonicalSeries({ ...ids, attributes }),
-      () => [ids.metricId, ids.resourceId, ids.scopeId, of.service, stringifyJson(attributes)],
-      seriesOf,
-    )
+    const values = [...refs, service, json]
+    const seriesOf = { metricId: ids.metricId, metricName, service, refs }
+    return this.#remember(text, 'metric_series', canonicalSeries({ ...ids, attributes }), values, seriesOf)
   }
 
-  #row(
+  /** `text` says the same as `canonical`, though the order of keys may differ: it costs less to make, for every record. */
+  #remember(
+    text: string,
     table: ContentTable,
     canonical: string,
-    values: () => ContentRow['values'],
+    values: ContentRow['values'],
     seriesOf?: ContentRow['seriesOf'],
   ): ContentRow {
-    let row = this.#rows[table].get(canonical)
-    if (row === undefined) {
-      row = { table, id: identityOf(canonical).id, values: values(), ...(seriesOf && { seriesOf }) }
-      if (canonical.length <= MAX_CONTENT) this.#remember(canonical, row)
-    }
-    return row
-  }
-
-  #remember(canonical: string, row: ContentRow): void {
-    const { table } = row
+    const { id } = identityOf(canonical)
+    const row = { table, id, idText: String(id), values, ...(seriesOf && { seriesOf }) }
+    if (text.length > MAX_CONTENT) return row
     const rows = this.#rows[table]
-    rows.set(canonical, row)
-    this.#remembered[table] += canonical.length + ROW_COST
+    rows.set(text, row)
+    this.#remembered[table] += text.length + ROW_COST
     for (const oldest of rows.keys()) {
-      if (this.#remembered[table] <= MAX_REMEMBERED[table]) return
+      if (this.#remembered[table] <= MAX_REMEMBERED[table]) break
       rows.delete(oldest)
       this.#remembered[table] -= oldest.length + ROW_COST
     }
+    return row
   }
 }
 

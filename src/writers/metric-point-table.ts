@@ -74,16 +74,24 @@ export const METRIC_POINT_TABLE: TelemetryTable<DataPoint, DataPointRefs> = {
   ],
 }
 
+/** From `count` to `quantile_values`. */
+const COLUMNS_OF_DISTRIBUTIONS = 15
+
 /** The columns from `value` to `quantile_values`: those that the metric's type does not have are null. */
 function encodeMeasurement(encoder: CopyEncoder, measurement: Measurement): void {
-  const number = measurement.kind === 'number' ? measurement : undefined
+  if (measurement.kind === 'number') {
+    const { value } = measurement
+    encoder.float8(float(value))
+    encoder.int8(typeof value === 'bigint' ? value : undefined)
+    encoder.nulls(COLUMNS_OF_DISTRIBUTIONS)
+    return
+  }
   const summary = measurement.kind === 'summary' ? measurement : undefined
   const explicit = measurement.kind === 'histogram' ? measurement : undefined
   const exponential = measurement.kind === 'exponentialHistogram' ? measurement : undefined
   const histogram = explicit ?? exponential
   const counted = histogram ?? summary
-  encoder.float8(float(number?.value))
-  encoder.int8(typeof number?.value === 'bigint' ? number.value : undefined)
+  encoder.nulls(2)
   encoder.int8(counted?.count)
   encoder.float8(float(counted?.sum))
   encoder.float8(float(histogram?.min))

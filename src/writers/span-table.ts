@@ -1,6 +1,6 @@
 import type { AttributeValue } from '../models/attributes.ts'
 import { genAiColumns } from '../models/gen-ai.ts'
-import { splitContent } from '../models/gen-ai-content.ts'
+import { hasContent, splitContent } from '../models/gen-ai-content.ts'
 import { stringifyJson } from '../models/json.ts'
 import type { Span, SpanEvent, SpanLink } from '../models/span.ts'
 import type { CopyEncoder } from './copy-encoder.ts'
@@ -13,6 +13,23 @@ import {
 } from './telemetry-table.ts'
 
 const NANOS_PER_SECOND = 1e9
+
+const GEN_AI_COLUMNS = [
+  'operation',
+  'provider',
+  'request_model',
+  'response_model',
+  'input_tokens',
+  'output_tokens',
+  'cached_tokens',
+  'reasoning_tokens',
+  'time_to_first_token_ns',
+  'cost',
+  'session_id',
+  'user_id',
+  'finish_reason',
+  'error_type',
+] as const
 
 /** Spans, with prompt and completion bodies in a table beside. */
 export const SPAN_TABLE: TelemetryTable<Span, SourceRefs> = {
@@ -47,20 +64,7 @@ export const SPAN_TABLE: TelemetryTable<Span, SourceRefs> = {
         'dropped_links_count',
         'events',
         'links',
-        'operation',
-        'provider',
-        'request_model',
-        'response_model',
-        'input_tokens',
-        'output_tokens',
-        'cached_tokens',
-        'reasoning_tokens',
-        'time_to_first_token_ns',
-        'cost',
-        'session_id',
-        'user_id',
-        'finish_reason',
-        'error_type',
+        ...GEN_AI_COLUMNS,
       ],
       encode(encoder, span, { refs, origin }) {
         const { attributes, content } = splitContent(span.attributes)
@@ -94,7 +98,7 @@ export const SPAN_TABLE: TelemetryTable<Span, SourceRefs> = {
     },
     {
       table: 'span_contents',
-      has: (span) => splitContent(span.attributes).content !== undefined,
+      has: (span) => hasContent(span.attributes),
       columns: ['start_time', ...ORIGIN_COLUMNS, 'trace_id', 'attributes'],
       encode(encoder, span, { origin }) {
         encoder.timestamptz(span.startTimeUnixNano)
@@ -106,24 +110,28 @@ export const SPAN_TABLE: TelemetryTable<Span, SourceRefs> = {
   ],
 }
 
-/** The columns from `operation` to `error_type`. */
+/** {@link GEN_AI_COLUMNS}. */
 function encodeGenAi(encoder: CopyEncoder, span: Span): void {
   const genAi = genAiColumns(span.attributes)
-  encoder.text(genAi?.operation)
-  encoder.text(genAi?.provider)
-  encoder.text(genAi?.requestModel)
-  encoder.text(genAi?.responseModel)
-  encoder.int8(genAi?.inputTokens)
-  encoder.int8(genAi?.outputTokens)
-  encoder.int8(genAi?.cachedTokens)
-  encoder.int8(genAi?.reasoningTokens)
-  const nanos = Math.round((genAi?.timeToFirstTokenSeconds ?? Number.NaN) * NANOS_PER_SECOND)
+  if (genAi === undefined) {
+    encoder.nulls(GEN_AI_COLUMNS.length)
+    return
+  }
+  encoder.text(genAi.operation)
+  encoder.text(genAi.provider)
+  encoder.text(genAi.requestModel)
+  encoder.text(genAi.responseModel)
+  encoder.int8(genAi.inputTokens)
+  encoder.int8(genAi.outputTokens)
+  encoder.int8(genAi.cachedTokens)
+  encoder.int8(genAi.reasoningTokens)
+  const nanos = Math.round((genAi.timeToFirstTokenSeconds ?? Number.NaN) * NANOS_PER_SECOND)
   encoder.int8(Number.isSafeInteger(nanos) ? nanos : undefined)
-  encoder.numeric(genAi?.cost)
-  encoder.text(genAi?.sessionId)
-  encoder.text(genAi?.userId)
-  encoder.text(genAi?.finishReason)
-  encoder.text(genAi?.errorType)
+  encoder.numeric(genAi.cost)
+  encoder.text(genAi.sessionId)
+  encoder.text(genAi.userId)
+  encoder.text(genAi.finishReason)
+  encoder.text(genAi.errorType)
 }
 
 /** Nanoseconds as strings, as in OTLP's JSON: a reader's JSON.parse keeps them exact. */

@@ -31,14 +31,10 @@ export interface TelemetryTable<T, Refs = unknown> {
   refer(record: T, content: InternedContent): { readonly refs: Refs; readonly rows: readonly ContentRow[] }
 }
 
-export function copySql(target: CopyTarget<never, never>): string {
-  return `copy ${target.table} (${target.columns.join(', ')}) from stdin (format binary)`
-}
-
-/** Where a row came from. Redis ids are unsigned: those past 2^63 are stored as their two's complement. */
+/** Where a row came from. Redis ids are unsigned. */
 export function encodeOrigin(encoder: CopyEncoder, { id, recordIndex }: RowOrigin): void {
-  encoder.int8(BigInt.asIntN(64, id.ms))
-  encoder.int8(BigInt.asIntN(64, id.seq))
+  encoder.uint8(id.ms)
+  encoder.uint8(id.seq)
   encoder.int4(recordIndex)
 }
 

@@ -4,9 +4,10 @@ import type { Rejection } from '../models/rejection.ts'
 import type { TelemetrySignal } from '../models/telemetry-signal.ts'
 import type { DeadLetterPayload } from '../settings.ts'
 import type { Batch } from './batch.ts'
-import { copyRows, findRefusedRows, type RefusedRow } from './copy.ts'
+import { copyRows } from './copy.ts'
 import { type AddressedLetter, insertDeadLetters } from './dead-letters.ts'
 import type { EncodedBatch, RecordRefusal } from './encode-batch.ts'
+import { findRefusedRows, type RefusedRow } from './find-refused-rows.ts'
 import { type ClaimOutcome, type LedgerClaim, type LedgerRow, recount } from './ledger.ts'
 
 /** What became of a batch. Its records are in exactly one of the three counts. */

@@ -84,6 +84,20 @@ test('a connection that swallows the answer to the COMMIT is given up, and the l
   expect(ended).toBe(0)
 })
 
+test('a server that answers now and then is given all the time it needs', async () => {
+  await select(
+    databaseUrl,
+    `create function slowly() returns trigger language plpgsql as $$ begin perform pg_sleep(0.7); return null; end $$`,
+  )
+  for (const table of ['log_records', 'ingest_ledger'])
+    await select(
+      databaseUrl,
+      `create trigger slow after insert on ${table} for each statement execute function slowly()`,
+    )
+  await write(10, { attemptMaxMs: 1000 })
+  expect(retries).toEqual([])
+})
+
 test('a server that is only slow is given twice the time at each attempt', async () => {
   await select(
     databaseUrl,

@@ -256,7 +256,7 @@ function encodeRows<T>(
     encoder.startRow(fields)
     encode(encoder, row)
   }
-  return { copySql: `copy ${target} from stdin (format binary)`, encoder, positions: [...rows.keys()] }
+  return { table: target, columns: [], encoder, positions: [...rows.keys()] }
 }
 
 const RUNS = { numRuns: 30 }
@@ -414,7 +414,7 @@ describe('the buffer', () => {
       else if (each.kind === 'bytea') encoder.bytea(each.bytes)
       else if (each.kind === 'int8Array') encoder.int8Array(each.counts)
       else if (each.kind === 'numeric') encoder.numeric(each.decimal)
-      else encoder.null()
+      else encoder.nulls(1)
     }
   }
 
