@@ -21,6 +21,7 @@ export function parseEntryId(text: string): EntryId {
   return { ms: BigInt(text.slice(0, dash)), seq: BigInt(text.slice(dash + 1)) }
 }
 
+/** Whether `a` comes before `b` in a stream. */
 export function isBefore(a: EntryId, b: EntryId): boolean {
   return a.ms < b.ms || (a.ms === b.ms && a.seq < b.seq)
 }

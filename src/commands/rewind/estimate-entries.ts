@@ -1,4 +1,4 @@
-import type { EntryId } from '../../models/stream-entry.ts'
+import { type EntryId, isBefore } from '../../models/stream-entry.ts'
 import type { RewindState } from './rewind-group.ts'
 
 /** How many entries lie from an id on. */
@@ -27,8 +27,4 @@ export function estimateEntries(state: RewindState, id: EntryId): EntryEstimate 
   const share = to.ms > from.ms ? Number(to.ms - id.ms) / Number(to.ms - from.ms) : 1
   const entries = Math.round(to.after + (from.after - to.after) * Math.min(1, Math.max(0, share)))
   return { entries: Math.max(1, entries), isExact: false }
-}
-
-export function isBefore(a: EntryId, b: EntryId): boolean {
-  return a.ms === b.ms ? a.seq < b.seq : a.ms < b.ms
 }
