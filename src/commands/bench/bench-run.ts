@@ -8,6 +8,8 @@ export interface BenchRun {
   readonly rowsPerSecond: number
   /** Of the service: what the rate begins with. */
   readonly from?: 'first commit' | 'first read'
+  /** Of the service: rows that it had read when its first commit was seen. */
+  readonly readAtFirstCommit?: number
   /** Of the service: from its first read on instead of its first commit, so with its warming up and with all rows. */
   readonly fromFirstRead?: { readonly rows: number; readonly seconds: number; readonly rowsPerSecond: number }
   /** Microseconds a row. */

@@ -45,7 +45,7 @@ export async function createContenders(
 }
 
 const TOO_FEW_ROWS =
-  'a first commit held more than half of all rows, so that rates with and without the service warming up are mixed: take more --rows'
+  'some rates of the service begin with its first read and so have its warming up in them: at its first commit it had read more than a quarter of all rows; take more --rows'
 
 const FORM_NAMES: Readonly<Record<EntryForm, string>> = {
   json: 'service, one record an entry',
