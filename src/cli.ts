@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { auditCommand } from './commands/audit.ts'
+import { benchCommand } from './commands/bench.ts'
 import { deadLettersCommand } from './commands/dead-letters.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { endUnusedServersCommand } from './commands/end-servers-after-exit.ts'
@@ -24,6 +25,7 @@ const COMMANDS: readonly (() => Command)[] = [
   auditCommand,
   rewindCommand,
   doctorCommand,
+  benchCommand,
 ]
 
 const EXAMPLES = `

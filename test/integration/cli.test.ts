@@ -24,6 +24,7 @@ const COMMANDS = [
   'dead-letters',
   'audit',
   'rewind',
+  'bench',
 ]
 
 let cwd: string

@@ -1,0 +1,20 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+/** The package's folder: the same distance from `src/` and `dist/`. */
+const PACKAGE = fileURLToPath(new URL('../../..', import.meta.url))
+
+/** The commit of this program, with `+changes` when files differ from it; null where it is no checkout. */
+export async function checkedOutCommit(): Promise<string | null> {
+  const git = (...args: string[]) => promisify(execFile)('git', ['-C', PACKAGE, ...args])
+  try {
+    const [{ stdout: commit }, { stdout: changes }] = await Promise.all([
+      git('rev-parse', 'HEAD'),
+      git('status', '--porcelain', '--untracked-files=no'),
+    ])
+    return `${commit.trim()}${changes === '' ? '' : '+changes'}`
+  } catch {
+    return null
+  }
+}
