@@ -45,13 +45,13 @@ test(
   'every form of every signal, \\copy and an INSERT consumer are measured on all rows, and nothing is left behind',
   async () => {
     const path = join(folder, 'report.json')
-    const { code, stdout, stderr } = await bench(['--rows', '2000', '--rounds', '1', '--json', path])
+    const { code, stdout, stderr } = await bench(['--rows', '500', '--rounds', '1', '--json', path])
     expect(stderr).not.toContain('error')
     expect(code).toBe(0)
     const report = JSON.parse(await readFile(path, 'utf8')) as BenchReport
     expect(report.signals.map(({ signal }) => signal)).toEqual(['traces', 'metrics', 'logs'])
     for (const { signal, rows, contenders } of report.signals) {
-      expect(rows).toBe(2000)
+      expect(rows).toBe(500)
       expect(
         contenders.map(({ part, form, copy }) => [part, form ?? copy?.format, copy?.connections]),
         signal,
@@ -70,7 +70,7 @@ test(
         expect(runs, what).toHaveLength(1)
         const [run] = runs
         expect(run?.rowsPerSecond, what).toBeGreaterThan(0)
-        if (part === 'ingest') expect(run?.fromFirstRead?.rows, what).toBe(2000)
+        if (part === 'ingest') expect(run?.fromFirstRead?.rows, what).toBe(500)
         if (process.platform !== 'linux') continue
         expect(run?.cpuPerRow.postgres, what).toBeGreaterThanOrEqual(0)
         if (part !== 'copy') expect(run?.cpuPerRow.node, what).toBeGreaterThan(0)
