@@ -19,12 +19,12 @@ export interface TrimOutcome {
  * What was destroyed unread is the difference between the entries that Redis counted as added and not as read, and those that are there to
  * be read. These are only counted where that is free: when our group has read everything, or nothing of what is there. Redis 7 goes
  * on with the wrong count (and shows it as lag for ever), so it is put right here, and so is told by one process once; a new group's,
- * which Redis does not know, is begun. Redis 8 puts it right itself with the next read, so there only what is looked at before is noticed.
+ * which Redis does not know, is begun. A Redis that was started again may have forgotten some of what was read, so nothing is told until the count was
+ * once put right in its run. Redis 8 puts it right itself with the next read, so there only what is looked at before is noticed.
  */
 const TRIM = `${LUA_BEFORE}${LUA_NAMED}local info = redis.pcall('INFO', 'server')
 local run = type(info) == 'string' and info:match('run_id:(%x+)')
 local isSameRun = run and redis.call('GET', KEYS[2]) == run
-if run and not isSameRun then redis.pcall('SET', KEYS[2], run) end
 if redis.call('EXISTS', KEYS[1]) == 0 then return false end
 local length = redis.call('XLEN', KEYS[1])
 local least, by, own, ours
@@ -48,6 +48,7 @@ if not before(last, stream['last-generated-id']) then unread = 0
 elseif not first or before(last, first[1]) then unread = length end
 local counted = ours['entries-read']
 local right = unread and stream['entries-added'] - unread
+if right and run and not isSameRun then redis.pcall('SET', KEYS[2], run) end
 if right and counted ~= right then
   destroyed = isSameRun and counted and math.max(0, right - counted) or 0
   redis.call('XGROUP', 'SETID', KEYS[1], ARGV[1], last, 'ENTRIESREAD', right)

@@ -384,6 +384,16 @@ test('a Redis that was started again, and has forgotten what was read, calls not
     expect(fields[fields.indexOf('entries-read') + 1], 'it has forgotten').toBe(100)
     expect(await trimStream(redis, group, 1000)).toMatchObject({ destroyedUnread: 0 })
 
+    // Nor when the first look finds it in the middle of the stream, where nothing can be counted.
+    await read(50)
+    for (let n = 0; n < 20; n += 1) await redis.xadd('logs', '*', 'message', 'x')
+    await own.end('SIGKILL')
+    await own.start()
+    await eventually(() => redis.ping())
+    expect(await trimStream(redis, group, 1000), 'in the middle').toMatchObject({ destroyedUnread: 0 })
+    await redis.xreadgroup('GROUP', 'g', 'c', 'COUNT', 20, 'STREAMS', 'logs', '>')
+    expect(await trimStream(redis, group, 1000), 'at its end').toMatchObject({ destroyedUnread: 0 })
+
     // From then on it is noticed again.
     for (let n = 0; n < 20; n += 1) await redis.xadd('logs', '*', 'message', 'x')
     await redis.xtrim('logs', 'MAXLEN', 5)
