@@ -17,6 +17,8 @@ beforeAll(async () => {
     BATCH_MAX_BYTES: '65536',
     RECORD_MAX_BYTES: '65536',
     READ_BLOCK_MS: '50',
+    // What one read brings comes on top of the limit.
+    READ_COUNT: '16',
     BATCH_MAX_AGE_MS: '20',
   })
 })
