@@ -42,14 +42,23 @@ async function leftovers(): Promise<readonly string[]> {
 }
 
 test(
-  'every form of every signal, \\copy and an INSERT consumer are measured on all rows, and nothing is left behind',
+  'every form, \\copy and an INSERT consumer are measured on all rows, and nothing is left behind',
   async () => {
     const path = join(folder, 'report.json')
-    const { code, stdout, stderr } = await bench(['--rows', '500', '--rounds', '1', '--json', path])
+    const { code, stdout, stderr } = await bench([
+      '--only',
+      'spans,points',
+      '--rows',
+      '500',
+      '--rounds',
+      '1',
+      '--json',
+      path,
+    ])
     expect(stderr).not.toContain('error')
     expect(code).toBe(0)
     const report = JSON.parse(await readFile(path, 'utf8')) as BenchReport
-    expect(report.signals.map(({ signal }) => signal)).toEqual(['traces', 'metrics', 'logs'])
+    expect(report.signals.map(({ signal }) => signal)).toEqual(['traces', 'metrics'])
     for (const { signal, rows, contenders } of report.signals) {
       expect(rows).toBe(500)
       expect(
