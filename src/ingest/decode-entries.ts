@@ -20,8 +20,11 @@ export interface DecodeOptions<T> {
   readonly ended: AbortSignal
 }
 
-/** A chunk ends with the entry that reaches this many records: a reply of tiny ones can hold millions. */
-const CHUNK_RECORDS = 10_000
+/**
+ * A chunk ends with the entry that reaches this many records. They are rows before the next chunk is decoded: so few records live at once that the garbage
+ * collector has nothing to copy, and a reply of millions of tiny ones holds no more.
+ */
+const CHUNK_RECORDS = 256
 
 /** Makes records of the entries of each read, refused ones beside them with the reason. */
 export async function* decodeEntries<T>(

@@ -20,10 +20,20 @@ export function decodeEntry<T>(
   decoder: RecordDecoder<T>,
   context: DecodeContext,
 ): DecodedEntry<T> {
+  const { id, bytes } = entry
+  const { records, recordIndexes, letters } = decodeRecords(entry, decoder, context)
+  const decodeAgain = () => decodeRecords(entry, decoder, context)
+  return { id, bytes, crc: fieldsCrc(entry.fields), records, recordIndexes, letters, decodeAgain }
+}
+
+function decodeRecords<T>(
+  entry: StreamEntry,
+  decoder: RecordDecoder<T>,
+  context: DecodeContext,
+): DecodedRecords<T> {
   context.defaultTimeUnixNano = entry.id.ms * NANOS_PER_MS
   context.entryBytes = entry.bytes
-  const { id, bytes } = entry
-  return { id, bytes, crc: fieldsCrc(entry.fields), ...decodeFields(entry, decoder, context) }
+  return decodeFields(entry, decoder, context)
 }
 
 function decodeFields<T>(
@@ -52,17 +62,31 @@ function decodeFields<T>(
 }
 
 function decodeJson<T>(value: Buffer, decoder: RecordDecoder<T>, context: DecodeContext): DecodedRecords<T> {
+  context.flat = false
+  context.suspicious = false
+  const scanned = decoder.scan(value)
+  if (scanned !== undefined) return decodeInputs(value, scanned, decoder, context)
   const text = value.toString('utf8')
   const parsed = parseJson(text)
   if (parsed.rejection !== undefined) return refused(parsed.rejection, 'json', value)
-  context.flat = false
   context.suspicious = mayHoldUnstorableText(text)
-  if (Array.isArray(parsed.value)) {
-    if (parsed.value.length <= ENTRY_MAX_RECORDS) return decoder.decodeAll(parsed.value, context)
-    const detail = `an entry must have at most ${ENTRY_MAX_RECORDS} records, not ${parsed.value.length}`
+  const isList = Array.isArray(parsed.value)
+  const inputs = { records: isList ? (parsed.value as readonly unknown[]) : [parsed.value], isList }
+  return decodeInputs(value, inputs, decoder, context)
+}
+
+function decodeInputs<T>(
+  value: Buffer,
+  inputs: { readonly records: readonly unknown[]; readonly isList: boolean },
+  decoder: RecordDecoder<T>,
+  context: DecodeContext,
+): DecodedRecords<T> {
+  if (inputs.records.length > ENTRY_MAX_RECORDS) {
+    const detail = `an entry must have at most ${ENTRY_MAX_RECORDS} records, not ${inputs.records.length}`
     return refused({ reason: 'too_large', detail }, 'json', value)
   }
-  const { records, recordIndexes, letters } = decoder.decodeAll([parsed.value], context)
+  const { records, recordIndexes, letters } = decoder.decodeAll(inputs.records, context)
+  if (inputs.isList) return { records, recordIndexes, letters }
   // A record that is alone is kept as it came.
   return { records, recordIndexes, letters: letters.map((letter) => ({ ...letter, payload: value })) }
 }

@@ -11,7 +11,7 @@ import { backoffMs, sleep } from '../lifecycle.ts'
 import { cutConnection } from '../postgres-connection.ts'
 import type { Partitions } from '../retention/partitions.ts'
 import type { DeadLetterPayload } from '../settings.ts'
-import { type EncodedBatch, refusedByContent } from './encode-batch.ts'
+import { type EncodedBatch, refusedByContent } from './batch-rows.ts'
 import { FrozenSessions } from './frozen-sessions.ts'
 import type { InternedContent } from './interned-content.ts'
 import type { Interner } from './interner.ts'
@@ -151,7 +151,7 @@ export class BatchWriter<T extends object> {
 
   #watchRefusals(encoded: EncodedBatch<T>, { deadLetters }: BatchOutcome<T>): void {
     const refused = deadLetters.filter(({ letter }) => letter.reason === 'refused_by_database')
-    const isSuspect = refused.length > encoded.records.length * SUSPECT_SHARE
+    const isSuspect = refused.length > encoded.records.count * SUSPECT_SHARE
     this.#suspectBatches = isSuspect ? this.#suspectBatches + 1 : 0
     if (this.#suspectBatches < SUSPECT_BATCHES) return
     this.#fault ??= stopped(this.#options.stream, refused.at(-1)?.letter.detail)

@@ -1,4 +1,4 @@
-import { Transform } from 'node:stream'
+import { Transform, type TransformCallback } from 'node:stream'
 import type { DeadLetter } from '../models/dead-letter.ts'
 import type { EntryId } from '../models/stream-entry.ts'
 
@@ -12,6 +12,15 @@ export interface DecodedEntry<T> {
   /** Position in the entry of each of `records`. */
   readonly recordIndexes: readonly number[]
   readonly letters: readonly DeadLetter[]
+  /** Makes the same records once more. Where it is not given the records are kept. */
+  readonly decodeAgain?: () => DecodedAgain<T>
+}
+
+export type DecodedAgain<T> = Pick<DecodedEntry<T>, 'records' | 'recordIndexes'>
+
+/** An entry of a batch, its good records rows already. */
+export interface BatchEntry<T> extends Pick<DecodedEntry<T>, 'id' | 'crc' | 'bytes' | 'letters'> {
+  readonly decodeAgain: () => DecodedAgain<T>
 }
 
 /** The decoded entries of one read. */
@@ -34,7 +43,7 @@ export type BatchTrigger = 'rows' | 'bytes' | 'age' | 'end'
 
 /** The entries of one transaction. An entry is never split over two batches. */
 export interface Batch<T> {
-  readonly entries: readonly DecodedEntry<T>[]
+  readonly entries: readonly BatchEntry<T>[]
   readonly ranges: readonly IdRange[]
   readonly rows: number
   readonly bytes: number
@@ -48,8 +57,15 @@ export interface BatchLimits {
   readonly maxAgeMs: number
 }
 
-interface OpenBatch<T> {
-  entries: DecodedEntry<T>[]
+/** Makes of a batch, while it fills, what is passed on when it is cut. */
+export interface BatchForm<T, Out> {
+  add(entry: DecodedEntry<T>): void
+  finish(batch: Batch<T>): Out
+}
+
+interface OpenBatch<T, Out> {
+  readonly form: BatchForm<T, Out>
+  entries: BatchEntry<T>[]
   ranges: { first: EntryId; last: EntryId }[]
   rows: number
   bytes: number
@@ -60,22 +76,28 @@ interface OpenBatch<T> {
 const HURRIED_AGE_MS = 10
 
 /**
- * Chunks in, batches out: cut when `maxRows` or `maxBytes` is reached, when the oldest entry has waited `maxAgeMs`, at the end.
+ * Chunks in, batches out, in the form that was asked for: cut when `maxRows` or `maxBytes` is reached, when the oldest entry has waited `maxAgeMs`, at the end.
  *
  * States: *empty* (no timer) → first entry → *open* (timer runs) → cut → empty. The age timer cuts only while the stages behind
  * have room; while they are busy the batch goes on filling up to its limits, and then `transform` holds its callback.
  */
-export class Batcher<T> extends Transform {
+export class Batcher<T, Out> extends Transform {
   readonly #limits: BatchLimits
+  readonly #createForm: () => BatchForm<T, Out>
   readonly #onCut: (batch: Batch<T>) => void
-  #open: OpenBatch<T> | undefined
+  #open: OpenBatch<T, Out> | undefined
   #maxAgeMs: number
   #timer: NodeJS.Timeout | undefined
 
-  constructor(limits: BatchLimits, onCut: (batch: Batch<T>) => void = () => undefined) {
+  constructor(
+    limits: BatchLimits,
+    createForm: () => BatchForm<T, Out>,
+    onCut: (batch: Batch<T>) => void = () => undefined,
+  ) {
     super({ objectMode: true, readableHighWaterMark: 1, writableHighWaterMark: 1 })
     this.#limits = limits
     this.#maxAgeMs = limits.maxAgeMs
+    this.#createForm = createForm
     this.#onCut = onCut
   }
 
@@ -100,11 +122,22 @@ export class Batcher<T> extends Transform {
     this.#startTimer()
   }
 
-  override _transform(chunk: DecodedChunk<T>, _encoding: BufferEncoding, callback: () => void): void {
+  override _transform(chunk: DecodedChunk<T>, _encoding: BufferEncoding, callback: TransformCallback): void {
+    try {
+      this.#addAll(chunk)
+    } catch (error) {
+      callback(error as Error)
+      return
+    }
+    callback()
+  }
+
+  #addAll(chunk: DecodedChunk<T>): void {
     let startsRange = true
     for (const entry of chunk.entries) {
       const open = this.#openBatch(chunk.readAt)
-      open.entries.push(entry)
+      open.form.add(entry)
+      open.entries.push(batchEntry(entry))
       open.rows += entry.records.length + entry.letters.length
       open.bytes += entry.bytes
       const range = open.ranges.at(-1)
@@ -117,10 +150,9 @@ export class Batcher<T> extends Transform {
       if (open.rows >= this.#limits.maxRows) this.#cut('rows')
       else if (open.bytes >= this.#limits.maxBytes) this.#cut('bytes')
     }
-    callback()
   }
 
-  override _flush(callback: () => void): void {
+  override _flush(callback: TransformCallback): void {
     this.#cut('end')
     callback()
   }
@@ -131,9 +163,16 @@ export class Batcher<T> extends Transform {
     callback(error)
   }
 
-  #openBatch(readAt: number): OpenBatch<T> {
+  #openBatch(readAt: number): OpenBatch<T, Out> {
     if (this.#open === undefined) {
-      this.#open = { entries: [], ranges: [], rows: 0, bytes: 0, oldestReadAt: readAt }
+      this.#open = {
+        form: this.#createForm(),
+        entries: [],
+        ranges: [],
+        rows: 0,
+        bytes: 0,
+        oldestReadAt: readAt,
+      }
       this.#startTimer()
     }
     return this.#open
@@ -154,8 +193,14 @@ export class Batcher<T> extends Transform {
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#open = undefined
-    const batch: Batch<T> = { ...open, trigger }
+    const { form, ...cut } = open
+    const batch: Batch<T> = { ...cut, trigger }
     this.#onCut(batch)
-    this.push(batch)
+    this.push(form.finish(batch))
   }
+}
+
+export function batchEntry<T>(entry: DecodedEntry<T>): BatchEntry<T> {
+  const { id, crc, bytes, letters, decodeAgain = () => entry } = entry
+  return { id, crc, bytes, letters, decodeAgain }
 }

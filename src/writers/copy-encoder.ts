@@ -8,7 +8,10 @@
  * of Buffer are calls with checks; and short text and ids byte by byte, for a call into C++ costs more than thirty of them.
  */
 
+import type { Attributes } from '../models/attributes.ts'
 import { floorDivide } from '../models/floor-divide.ts'
+import { stringifyJson } from '../models/json.ts'
+import { UnparsedObject } from '../models/unparsed-object.ts'
 
 /** "PGCOPY\n\377\r\n\0", then 32 bits of flags and the length of a header extension, both zero. */
 export const COPY_HEADER = Buffer.from('5047434f50590aff0d0a000000000000000000', 'hex')
@@ -57,6 +60,23 @@ export class CopyEncoder {
   slice(from: number, to: number): Buffer {
     const end = to < this.#rowStarts.length ? this.#rowStarts[to] : this.#length
     return this.#buffer.subarray(this.#rowStarts[from] ?? this.#length, end)
+  }
+
+  /** The same rows in another order, copied. */
+  inOrder(rows: readonly number[]): CopyEncoder {
+    const ordered = new CopyEncoder(this.#length)
+    ordered.#reserve(this.#length)
+    for (const row of rows) {
+      ordered.#rowStarts.push(ordered.#length)
+      const from = this.#rowStarts[row] ?? this.#length
+      ordered.#length += this.#buffer.copy(
+        ordered.#buffer,
+        ordered.#length,
+        from,
+        this.#rowStarts[row + 1] ?? this.#length,
+      )
+    }
+    return ordered
   }
 
   startRow(fields: number): void {
@@ -151,6 +171,18 @@ export class CopyEncoder {
     this.#view.setInt32(this.#length, written)
     this.#view.setUint8(this.#length + 4, 1)
     this.#length += 4 + written
+  }
+
+  /** A `jsonb` of attributes, parsed or not. */
+  attributes(attributes: Attributes | UnparsedObject): void {
+    if (!(attributes instanceof UnparsedObject)) {
+      this.jsonb(stringifyJson(attributes))
+      return
+    }
+    const { bytes, from, to } = attributes
+    const at = this.#fixed(1 + to - from)
+    this.#view.setUint8(at, 1)
+    bytes.copy(this.#buffer, at + 1, from, to)
   }
 
   /** A `uuid` or `bytea` from an even number of hex digits. */

@@ -1,5 +1,6 @@
 import type { Attributes } from '../models/attributes.ts'
 import type { MetricDefinition } from '../models/data-point.ts'
+import { parsedAttributes } from '../models/decode-attributes.ts'
 import {
   canonicalMetric,
   canonicalResource,
@@ -9,6 +10,7 @@ import {
 } from '../models/identity.ts'
 import { stringifyJson } from '../models/json.ts'
 import type { InstrumentationScope, Resource } from '../models/resource.ts'
+import { UnparsedObject } from '../models/unparsed-object.ts'
 
 /** The tables of interned content, in the order in which their rows are committed. */
 export const CONTENT_TABLES = ['resources', 'scopes', 'metrics', 'metric_series'] as const
@@ -63,6 +65,8 @@ export class InternedContent {
     metric_series: new Map(),
   }
 
+  readonly #rowsOfShared = new WeakMap<Resource | InstrumentationScope, ContentRow>()
+
   readonly #remembered: Record<ContentTable, number> = {
     resources: 0,
     scopes: 0,
@@ -71,6 +75,23 @@ export class InternedContent {
   }
 
   resource(resource: Resource, service: string): ContentRow {
+    return this.#rowOf(resource, () => this.#resource(resource, service))
+  }
+
+  scope(scope: InstrumentationScope): ContentRow {
+    return this.#rowOf(scope, () => this.#scope(scope))
+  }
+
+  /** What is frozen is shared by many records: those find its row without looking at what it says. */
+  #rowOf(content: Resource | InstrumentationScope, find: () => ContentRow): ContentRow {
+    const known = this.#rowsOfShared.get(content)
+    if (known !== undefined) return known
+    const row = find()
+    if (Object.isFrozen(content)) this.#rowsOfShared.set(content, row)
+    return row
+  }
+
+  #resource(resource: Resource, service: string): ContentRow {
     const json = stringifyJson(resource.attributes)
     const text = resource.schemaUrl === undefined ? json : `${json}${resource.schemaUrl}`
     return (
@@ -84,7 +105,7 @@ export class InternedContent {
     )
   }
 
-  scope(scope: InstrumentationScope): ContentRow {
+  #scope(scope: InstrumentationScope): ContentRow {
     const text =
       JSON.stringify([scope.name, scope.version, scope.schemaUrl]) + stringifyJson(scope.attributes)
     return (
@@ -107,10 +128,10 @@ export class InternedContent {
 
   series(
     of: { metric: ContentRow; metricName: string; resource: ContentRow; scope: ContentRow; service: string },
-    attributes: Attributes,
+    attributes: Attributes | UnparsedObject,
   ): ContentRow {
     const { metric, resource, scope, metricName, service } = of
-    const json = stringifyJson(attributes)
+    const json = attributes instanceof UnparsedObject ? attributes.text : stringifyJson(attributes)
     const text = `${metric.idText} ${resource.idText} ${scope.idText} ${json}`
     const row = this.#rows.metric_series.get(text)
     if (row !== undefined) return row
@@ -118,7 +139,13 @@ export class InternedContent {
     const refs = [ids.metricId, ids.resourceId, ids.scopeId]
     const values = [...refs, service, json]
     const seriesOf = { metricId: ids.metricId, metricName, service, refs }
-    return this.#remember(text, 'metric_series', canonicalSeries({ ...ids, attributes }), values, seriesOf)
+    return this.#remember(
+      text,
+      'metric_series',
+      canonicalSeries({ ...ids, attributes: parsedAttributes(attributes) }),
+      values,
+      seriesOf,
+    )
   }
 
   /** `text` says the same as `canonical`, though the order of keys may differ: it costs less to make, for every record. */

@@ -47,7 +47,7 @@ export const LOG_RECORD_TABLE: TelemetryTable<LogRecord, SourceRefs> = {
         encoder.int2(record.severityNumber)
         encoder.bool(bodyIsJson)
         encoder.text(record.service)
-        encoder.jsonb(stringifyJson(record.attributes))
+        encoder.attributes(record.attributes)
         encoder.text(bodyIsJson ? stringifyJson(body) : body)
         encoder.text(record.severityText)
         encoder.hex(record.traceId)

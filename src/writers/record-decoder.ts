@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { messageOf } from '../errors.ts'
 import type { DeadLetter } from '../models/dead-letter.ts'
-import { createDecodeContext, type DecodeContext } from '../models/decode-context.ts'
+import { createDecodeContext, type DecodeContext, type KnownSources } from '../models/decode-context.ts'
 import { RECORD_DECODERS } from '../models/decode-record.ts'
 import { looseRecordJson } from '../models/loose-record.ts'
+import { RecordScanner, type ScannedRecords } from '../models/record-scanner.ts'
 import type { Decoded } from '../models/rejection.ts'
 import type { TelemetrySignal } from '../models/telemetry-signal.ts'
+import { TextCache } from '../models/text-cache.ts'
 import type { DecodedChunk } from './batch.ts'
 
 /** What a record may be; times are relative to the clock. */
@@ -37,21 +39,30 @@ export interface DecodedRecords<T> {
 export class RecordDecoder<T> {
   readonly #decode: (input: unknown, context: DecodeContext) => Decoded<T>
   readonly #limits: RecordLimits
+  readonly #scanner: RecordScanner
+  readonly #known: KnownSources = { resources: new TextCache(), scopes: new TextCache() }
 
   constructor(signal: TelemetrySignal, limits: Partial<RecordLimits> = {}) {
     this.#decode = RECORD_DECODERS[signal] as (input: unknown, context: DecodeContext) => Decoded<T>
     this.#limits = { ...DEFAULT_LIMITS, ...limits }
+    this.#scanner = new RecordScanner(this.#limits.maxDepth)
   }
 
   /** A context for what is decoded now: the accepted window moves with the clock. */
   context(nowMs: number): DecodeContext {
     const { acceptPastDays, acceptFutureDays, maxRecordBytes, maxDepth } = this.#limits
-    return createDecodeContext({
+    const limits = {
       earliest: BigInt(nowMs - acceptPastDays * MS_PER_DAY) * NANOS_PER_MS,
       latest: BigInt(nowMs + acceptFutureDays * MS_PER_DAY) * NANOS_PER_MS,
       maxRecordBytes,
       maxDepth,
-    })
+    }
+    return createDecodeContext(limits, this.#known)
+  }
+
+  /** The records of an entry's JSON, where it is such as can be read without parsing all of it. */
+  scan(json: Buffer): ScannedRecords | undefined {
+    return json.length > this.#limits.maxRecordBytes ? undefined : this.#scanner.scan(json)
   }
 
   /** Decodes each input by itself: one refused record refuses itself alone. */

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { Rejection } from '../models/rejection.ts'
+import type { EncodedBatch, RecordRefusal } from './batch-rows.ts'
 import { insertReplayedLetters } from './dead-letters.ts'
-import type { EncodedBatch, RecordRefusal } from './encode-batch.ts'
 import { copyBatch, lettersOfBatch, type PositionedLetter } from './write-transaction.ts'
 
 /** A letter that stays as it is, and why now. */
@@ -48,7 +48,7 @@ export async function replayTransaction<T extends object>(
   const { ours, transactionId } = await lockLetters(client, letterIds)
   const isOurs = (entryPosition: number) => ours.has(letterIds[entryPosition] ?? '')
   const skip = new Set(refusals.map(({ position }) => position))
-  encoded.records.forEach(({ entryPosition }, position) => {
+  encoded.records.forEach((entryPosition, position) => {
     if (!isOurs(entryPosition)) skip.add(position)
   })
   const letters = lettersOfBatch(encoded, refusals).filter(({ entryPosition }) => isOurs(entryPosition))
@@ -144,7 +144,7 @@ async function markReplayed(
 /** Rows that were written of each entry. */
 function countRows<T>({ records }: EncodedBatch<T>, skip: ReadonlySet<number>): ReadonlyMap<number, number> {
   const counts = new Map<number, number>()
-  records.forEach(({ entryPosition }, position) => {
+  records.forEach((entryPosition, position) => {
     if (!skip.has(position)) counts.set(entryPosition, (counts.get(entryPosition) ?? 0) + 1)
   })
   return counts

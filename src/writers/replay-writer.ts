@@ -2,8 +2,8 @@ import type pg from 'pg'
 import { classifyWriteFailure, messageOf, ObservatoryError, type WriteFailure } from '../errors.ts'
 import { backoffMs, sleep } from '../lifecycle.ts'
 import type { Partitions } from '../retention/partitions.ts'
-import type { DecodedEntry } from './batch.ts'
-import { type EncodedBatch, encodeBatch, refusedByContent } from './encode-batch.ts'
+import { batchEntry, type DecodedEntry } from './batch.ts'
+import { BatchRows, type EncodedBatch, refusedByContent } from './batch-rows.ts'
 import { InternedContent } from './interned-content.ts'
 import type { Interner } from './interner.ts'
 import { type ReplayOutcome, replayTransaction } from './replay-transaction.ts'
@@ -80,9 +80,18 @@ export class ReplayWriter<T extends object> {
   #encode({ entries }: ReplayBatch<T>): EncodedBatch<T> {
     const rows = entries.reduce((sum, { records, letters }) => sum + records.length + letters.length, 0)
     const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0)
-    const batch = { entries, ranges: [], rows, bytes, oldestReadAt: 0, trigger: 'end' as const }
     const { partitions } = this.#options
-    return encodeBatch(batch, { table: this.#table, content: this.#content, partitions })
+    const form = new BatchRows({ table: this.#table, content: this.#content, partitions }, bytes)
+    for (const entry of entries) form.add(entry)
+    const batch = {
+      entries: entries.map(batchEntry),
+      ranges: [],
+      rows,
+      bytes,
+      oldestReadAt: 0,
+      trigger: 'end' as const,
+    }
+    return form.finish(batch)
   }
 
   async #attempt(

@@ -80,7 +80,7 @@ export const SPAN_TABLE: TelemetryTable<Span, SourceRefs> = {
         encoder.hex(span.spanId)
         encoder.text(span.service)
         encoder.text(span.name)
-        encoder.jsonb(stringifyJson(attributes))
+        encoder.attributes(attributes)
         encoder.hex(span.parentSpanId)
         encoder.int8(
           span.endTimeUnixNano === undefined ? undefined : span.endTimeUnixNano - span.startTimeUnixNano,
@@ -104,7 +104,7 @@ export const SPAN_TABLE: TelemetryTable<Span, SourceRefs> = {
         encoder.timestamptz(span.startTimeUnixNano)
         encodeOrigin(encoder, origin)
         encoder.hex(span.traceId)
-        encoder.jsonb(stringifyJson(splitContent(span.attributes).content ?? {}))
+        encoder.attributes(splitContent(span.attributes).content ?? {})
       },
     },
   ],

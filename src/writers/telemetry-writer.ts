@@ -5,9 +5,9 @@ import type pg from 'pg'
 import { Partitions } from '../retention/partitions.ts'
 import type { DeadLetterPayload } from '../settings.ts'
 import { type Batch, Batcher, type BatchLimits, type DecodedChunk } from './batch.ts'
+import { BatchRows, type EncodedBatch } from './batch-rows.ts'
 import { BatchWriter, type WriteRetry } from './batch-writer.ts'
 import { concurrentTransform } from './concurrent-transform.ts'
-import { createBatchEncoder, type EncodedBatch } from './encode-batch.ts'
 import { InternedContent } from './interned-content.ts'
 import { Interner, type SeriesLimits } from './interner.ts'
 import { RecordDecoder, type RecordLimits } from './record-decoder.ts'
@@ -67,12 +67,12 @@ const DEFAULTS = {
  * An object-mode Writable of chunks. A chunk is a record or an array of records as applications write them (validated here; refused ones go to the
  * dead letters with their reason), or what {@link RecordDecoder} and the ingest pipeline make of them.
  *
- * Inside runs `batch → encode → write`: a batch is cut by rows, bytes and age, encoded as COPY BINARY and
+ * Inside runs `batch → write`: each record is encoded as COPY BINARY as it comes; a batch is cut by rows, bytes and age, and
  * committed together with its ledger row, several at once. `write()` returns false, and its callback waits, while the stages are
  * full. `end()` resolves ('finish') when everything is committed.
  */
 export class TelemetryWriter<T extends object> extends Writable {
-  readonly #batcher: Batcher<T>
+  readonly #batcher: Batcher<T, EncodedBatch<T>>
   /** Decodes what this writer takes, with its limits. */
   readonly decoder: RecordDecoder<T>
   readonly #running: Promise<void>
@@ -94,10 +94,15 @@ export class TelemetryWriter<T extends object> extends Writable {
       maxBytes: options.maxBytes ?? DEFAULTS.maxBytes,
       maxAgeMs: options.maxAgeMs ?? DEFAULTS.maxAgeMs,
     }
-    this.#batcher = new Batcher<T>(limits, (batch) => {
-      this.#inFlight.add(batch)
-      options.onBatch?.(batch)
-    })
+    const rowsOptions = { table, content, partitions }
+    this.#batcher = new Batcher(
+      limits,
+      () => new BatchRows(rowsOptions, Math.min(limits.maxBytes, DEFAULTS.maxBytes)),
+      (batch) => {
+        this.#inFlight.add(batch)
+        options.onBatch?.(batch)
+      },
+    )
     const writer = new BatchWriter<T>({
       pool,
       table,
@@ -116,7 +121,6 @@ export class TelemetryWriter<T extends object> extends Writable {
     })
     this.#running = pipeline(
       this.#batcher,
-      createBatchEncoder({ table, content, partitions }),
       concurrentTransform<EncodedBatch<T>, BatchOutcome<T>>(concurrency, (encoded, signal) =>
         writer.write(encoded, signal),
       ),

@@ -4,9 +4,9 @@ import type { Rejection } from '../models/rejection.ts'
 import type { TelemetrySignal } from '../models/telemetry-signal.ts'
 import type { DeadLetterPayload } from '../settings.ts'
 import type { Batch } from './batch.ts'
+import type { EncodedBatch, RecordRefusal } from './batch-rows.ts'
 import { copyRows } from './copy.ts'
 import { type AddressedLetter, insertDeadLetters } from './dead-letters.ts'
-import type { EncodedBatch, RecordRefusal } from './encode-batch.ts'
 import { findRefusedRows, type RefusedRow } from './find-refused-rows.ts'
 import { type ClaimOutcome, type LedgerClaim, type LedgerRow, recount } from './ledger.ts'
 
@@ -45,7 +45,7 @@ export async function writeTransaction<T extends object>(
   const { batch, records } = encoded
   const { stream, refusals } = options
   const letters = lettersOfBatch(encoded, refusals)
-  const counts = { rowCount: records.length - refusals.length, letterCount: letters.length }
+  const counts = { rowCount: records.count - refusals.length, letterCount: letters.length }
   await client.query('begin')
   const claimed = await options.claim(client, {
     stream,
@@ -59,17 +59,17 @@ export async function writeTransaction<T extends object>(
   }
   const isOurs = (entryPosition: number) => claimed.kind === 'all' || claimed.claimed.has(entryPosition)
   const skip = new Set(refusals.map(({ position }) => position))
-  records.forEach(({ entryPosition }, position) => {
+  records.forEach((entryPosition, position) => {
     if (!isOurs(entryPosition)) skip.add(position)
   })
   const deadLetters: PositionedLetter[] = letters.filter(({ entryPosition }) => isOurs(entryPosition))
-  const duplicates = batch.rows - deadLetters.length - (records.length - skip.size)
+  const duplicates = batch.rows - deadLetters.length - (records.count - skip.size)
 
   const copyStarted = performance.now()
   deadLetters.push(...(await copyBatch(client, encoded, { skip, isolating: options.isolating })))
   const copyMs = performance.now() - copyStarted
 
-  const rowsWritten = records.length - skip.size
+  const rowsWritten = records.count - skip.size
   await insertDeadLetters(
     client,
     { stream, signal: options.signal, payload: options.deadLetterPayload },
@@ -106,7 +106,7 @@ async function recountRows<T>(
     const row = rowOf(entryPosition)
     return row && counts.get(row)
   }
-  records.forEach(({ entryPosition }, position) => {
+  records.forEach((entryPosition, position) => {
     const count = countOf(entryPosition)
     if (count !== undefined && !skip.has(position)) count.rowCount += 1
   })
@@ -178,9 +178,7 @@ function letterOf<T extends object>(
   rejection: Rejection,
   sqlState?: string,
 ): PositionedLetter {
-  const refused = records[position]
-  if (refused === undefined) throw new RangeError(`No record at position ${position} of the batch`)
-  const { record, recordIndex, entry, entryPosition } = refused
+  const { record, recordIndex, entry, entryPosition } = records.at(position)
   const payload = Buffer.from(recordJson(record))
   const letter = { ...rejection, sqlState, recordIndex, payloadForm: 'record' as const, payload }
   return { id: entry.id, letter, entryPosition }

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import type pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { DataPoint } from '../../src/models/data-point.ts'
+import { parsedAttributes } from '../../src/models/decode-attributes.ts'
 import { metricIdentity, resourceIdentity, scopeIdentity, seriesIdentity } from '../../src/models/identity.ts'
 import { createPool } from '../../src/pool.ts'
 import { openClient } from '../../src/postgres-connection.ts'
@@ -240,7 +241,7 @@ describe('other content under the same id, stored beforehand, refuses the record
     resourceId: resourceIdentity(victim.resource).id,
     scopeId: scopeIdentity(victim.scope).id,
   }
-  const seriesId = seriesIdentity({ ...ids, attributes: victim.attributes }).id
+  const seriesId = seriesIdentity({ ...ids, attributes: parsedAttributes(victim.attributes) }).id
 
   test.each([
     [

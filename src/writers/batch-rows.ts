@@ -1,0 +1,134 @@
+import type { Rejection } from '../models/rejection.ts'
+import type { Partitions } from '../retention/partitions.ts'
+import type { Batch, DecodedEntry } from './batch.ts'
+import { BatchRecords } from './batch-records.ts'
+import type { EncodedCopy } from './copy.ts'
+import { CopyEncoder } from './copy-encoder.ts'
+import type { ContentRow, InternedContent } from './interned-content.ts'
+import type { CopyTarget, TelemetryTable } from './telemetry-table.ts'
+
+/** A batch with its rows encoded: nothing is left to do but to send it, as often as it takes. */
+export interface EncodedBatch<T> {
+  readonly batch: Batch<T>
+  readonly records: BatchRecords<T>
+  /** Rows grouped by partition: PostgreSQL's COPY buffers rows by partition and flushes on every change. */
+  readonly copies: readonly EncodedCopy[]
+  /** All interned rows that its rows refer to, whether PostgreSQL has them or not. */
+  readonly content: readonly ContentRow[]
+  /** Starts (unix milliseconds) of the partitions that its rows belong to. */
+  readonly partitionStarts: ReadonlySet<number>
+}
+
+/** A record, by its position in the batch, that is refused before anything is copied. */
+export interface RecordRefusal {
+  readonly position: number
+  readonly rejection: Rejection
+}
+
+export interface EncodeOptions<T, Refs> {
+  readonly table: TelemetryTable<T, Refs>
+  readonly content: InternedContent
+  readonly partitions: Partitions
+}
+
+interface OpenCopy<T, Refs> {
+  readonly target: CopyTarget<T, Refs>
+  readonly encoder: CopyEncoder
+  readonly positions: number[]
+}
+
+/**
+ * The rows of a batch while it fills. Each entry is encoded as it comes, and its records are let go: kept until the batch is cut, every one of them would
+ * be copied by the garbage collector, twice.
+ */
+export class BatchRows<T, Refs> {
+  readonly #options: EncodeOptions<T, Refs>
+  readonly #records = new BatchRecords<T>()
+  readonly #copies: readonly OpenCopy<T, Refs>[]
+  readonly #content = new Set<ContentRow>()
+  /** Of the partition of each record. */
+  readonly #starts: number[] = []
+
+  /** @param expectedBytes of all rows of a table, roughly. */
+  constructor(options: EncodeOptions<T, Refs>, expectedBytes: number) {
+    this.#options = options
+    this.#copies = options.table.targets.map((target) => ({
+      target,
+      encoder: new CopyEncoder(expectedBytes),
+      positions: [],
+    }))
+  }
+
+  add(entry: DecodedEntry<T>): void {
+    const { table, content, partitions } = this.#options
+    const { records, recordIndexes } = entry
+    const entryPosition = this.#records.startEntry()
+    for (let index = 0; index < records.length; index += 1) {
+      const record = records[index] as T
+      const recordIndex = recordIndexes[index] ?? index
+      const position = this.#records.add(entryPosition, recordIndex)
+      this.#starts.push(partitions.startOf(table.time(record)))
+      const { refs, rows } = table.refer(record, content)
+      for (const row of rows) this.#content.add(row)
+      for (const copy of this.#copies) {
+        const { target, encoder } = copy
+        if (!target.has(record)) continue
+        copy.positions.push(position)
+        encoder.startRow(target.columns.length)
+        target.encode(encoder, record, { refs, origin: { id: entry.id, recordIndex } })
+      }
+    }
+  }
+
+  /** The batch that these are the rows of. Nothing may be added after it. */
+  finish(batch: Batch<T>): EncodedBatch<T> {
+    const partitionStarts = new Set(this.#starts)
+    const copies = this.#copies.map(({ target, encoder, positions }) => ({
+      table: target.table,
+      columns: target.columns,
+      encoder,
+      positions,
+    }))
+    this.#records.close(batch.entries)
+    return {
+      batch,
+      records: this.#records,
+      copies: partitionStarts.size > 1 ? copies.map((copy) => this.#byPartition(copy)) : copies,
+      // By id: content too long to be remembered is made anew for each record.
+      content: [...new Map([...this.#content].map((row) => [row.id, row])).values()],
+      partitionStarts,
+    }
+  }
+
+  #byPartition(copy: EncodedCopy): EncodedCopy {
+    const rowsByStart = new Map<number, number[]>()
+    copy.positions.forEach((position, row) => {
+      const start = this.#starts[position] ?? 0
+      const rows = rowsByStart.get(start)
+      if (rows === undefined) rowsByStart.set(start, [row])
+      else rows.push(row)
+    })
+    const order = [...rowsByStart.values()].flat()
+    return {
+      ...copy,
+      encoder: copy.encoder.inOrder(order),
+      positions: order.map((row) => copy.positions[row] ?? -1),
+    }
+  }
+}
+
+/** The records whose series (or resource, scope, metric) was refused: `refusedContent` has the reason of each such id. */
+export function refusedByContent<T>(
+  { records }: EncodedBatch<T>,
+  { table, content }: Pick<EncodeOptions<T, unknown>, 'table' | 'content'>,
+  refusedContent: ReadonlyMap<bigint, Rejection>,
+): RecordRefusal[] {
+  if (refusedContent.size === 0) return []
+  const refusals: RecordRefusal[] = []
+  records.decodeAll((record, position) => {
+    const row = table.refer(record, content).rows.find(({ id }) => refusedContent.has(id))
+    const rejection = row && refusedContent.get(row.id)
+    if (rejection !== undefined) refusals.push({ position, rejection })
+  })
+  return refusals
+}
