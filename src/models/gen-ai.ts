@@ -25,7 +25,8 @@ export interface GenAiColumns {
   errorType: string | undefined
 }
 
-export { isContentKey, splitContent } from './gen-ai-content.ts'
+export { isContentKey } from './content-keys.ts'
+export { splitContent } from './gen-ai-content.ts'
 
 type ColumnReader = (value: AttributeValue) => string | number | bigint | undefined
 

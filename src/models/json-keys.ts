@@ -1,4 +1,4 @@
-import { isContentKey } from './gen-ai-content.ts'
+import { isContentKey } from './content-keys.ts'
 import { GEN_AI_SOURCES, type GenAiSource } from './gen-ai-sources.ts'
 
 /** A key of JSON objects, and what is known of an attribute of this name. */

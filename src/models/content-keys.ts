@@ -1,0 +1,34 @@
+/**
+ * Attributes that hold what was said to a model and what it said: long, private, and never filtered by.
+ * Indexed forms (`gen_ai.prompt.0.content`) belong to them; names beside them (`gen_ai.prompt.name`,
+ * `llm.prompt_template.template`) and definitions of tools do not.
+ */
+const CONTENT_KEY = new RegExp(
+  `^(?:${[
+    'gen_ai\\.(?:input\\.messages|output\\.messages|system_instructions)',
+    'gen_ai\\.(?:prompt|completion)(?:\\.\\d.*)?',
+    'gen_ai\\.tool\\.call\\.(?:arguments|result)',
+    'llm\\.(?:input_messages|output_messages|prompts|completions)(?:\\..*)?',
+    '(?:input|output)\\.value',
+    'traceloop\\.entity\\.(?:input|output)',
+    'ai\\.prompt(?:\\..*)?',
+    'ai\\.(?:response|result)\\.(?:text|object|toolCalls|reasoning)',
+    'ai\\.toolCall\\.(?:args|result)',
+  ].join('|')})$`,
+  's',
+)
+
+/** Programs have few attribute names, and each is looked at once a span. Past so many, all are forgotten: they cost a regular expression again. */
+const MAX_KNOWN_KEYS = 10_000
+const known = new Map<string, boolean>()
+
+/** Whether an attribute is the body of a prompt or a completion. */
+export function isContentKey(key: string): boolean {
+  let isContent = known.get(key)
+  if (isContent === undefined) {
+    isContent = CONTENT_KEY.test(key)
+    if (known.size >= MAX_KNOWN_KEYS) known.clear()
+    known.set(key, isContent)
+  }
+  return isContent
+}
