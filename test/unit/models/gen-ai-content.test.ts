@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { isContentKey, splitContent } from '../../../src/models/gen-ai-content.ts'
+import { isContentKey } from '../../../src/models/content-keys.ts'
+import { splitContent } from '../../../src/models/gen-ai-content.ts'
 
 describe('content', () => {
   test.each([
