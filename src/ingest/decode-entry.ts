@@ -4,6 +4,7 @@ import type { DeadLetter, PayloadForm } from '../models/dead-letter.ts'
 import type { DecodeContext } from '../models/decode-context.ts'
 import { parseJson } from '../models/json.ts'
 import type { Rejection } from '../models/rejection.ts'
+import type { ScannedRecord } from '../models/scan/scanned-record.ts'
 import { ENTRY_MAX_BYTES, ENTRY_MAX_RECORDS } from '../models/stream-entry.ts'
 import type { DecodedEntry } from '../writers/batch.ts'
 import type { DecodedRecords, RecordDecoder } from '../writers/record-decoder.ts'
@@ -20,20 +21,36 @@ export function decodeEntry<T>(
   decoder: RecordDecoder<T>,
   context: DecodeContext,
 ): DecodedEntry<T> {
-  const { id, bytes } = entry
-  const { records, recordIndexes, letters } = decodeRecords(entry, decoder, context)
-  const decodeAgain = () => decodeRecords(entry, decoder, context)
-  return { id, bytes, crc: fieldsCrc(entry.fields), records, recordIndexes, letters, decodeAgain }
+  const { id, bytes, fields } = entry
+  begin(entry, context)
+  const decoded = scanJson(fields, decoder, context) ?? decodeFields(entry, decoder, context)
+  const { records, recordIndexes, letters } = decoded
+  const decodeAgain = () => {
+    begin(entry, context)
+    return decodeFields(entry, decoder, context)
+  }
+  return { id, bytes, crc: fieldsCrc(fields), records, recordIndexes, letters, decodeAgain }
 }
 
-function decodeRecords<T>(
-  entry: StreamEntry,
+function begin({ id, bytes }: StreamEntry, context: DecodeContext): void {
+  context.defaultTimeUnixNano = id.ms * NANOS_PER_MS
+  context.entryBytes = bytes
+}
+
+/** The records of an entry of JSON, without parsing those of the usual form; undefined where all of it is to be parsed. */
+function scanJson<T>(
+  fields: readonly Buffer[],
   decoder: RecordDecoder<T>,
   context: DecodeContext,
-): DecodedRecords<T> {
-  context.defaultTimeUnixNano = entry.id.ms * NANOS_PER_MS
-  context.entryBytes = entry.bytes
-  return decodeFields(entry, decoder, context)
+): DecodedRecords<T | ScannedRecord> | undefined {
+  const [name, value] = fields
+  if (fields.length !== 2 || !isWord(name, 'json') || value === undefined) return undefined
+  context.flat = false
+  context.suspicious = false
+  const scanned = decoder.scan(value, context)
+  if (scanned === undefined || scanned.records.length > ENTRY_MAX_RECORDS) return undefined
+  const decoded = decoder.decodeScanned(scanned, context)
+  return scanned.isList ? decoded : keptAsItCame(decoded, value)
 }
 
 function decodeFields<T>(
@@ -62,33 +79,23 @@ function decodeFields<T>(
 }
 
 function decodeJson<T>(value: Buffer, decoder: RecordDecoder<T>, context: DecodeContext): DecodedRecords<T> {
-  context.flat = false
-  context.suspicious = false
-  const scanned = decoder.scan(value)
-  if (scanned !== undefined) return decodeInputs(value, scanned, decoder, context)
   const text = value.toString('utf8')
   const parsed = parseJson(text)
   if (parsed.rejection !== undefined) return refused(parsed.rejection, 'json', value)
+  context.flat = false
   context.suspicious = mayHoldUnstorableText(text)
-  const isList = Array.isArray(parsed.value)
-  const inputs = { records: isList ? (parsed.value as readonly unknown[]) : [parsed.value], isList }
-  return decodeInputs(value, inputs, decoder, context)
-}
-
-function decodeInputs<T>(
-  value: Buffer,
-  inputs: { readonly records: readonly unknown[]; readonly isList: boolean },
-  decoder: RecordDecoder<T>,
-  context: DecodeContext,
-): DecodedRecords<T> {
-  if (inputs.records.length > ENTRY_MAX_RECORDS) {
-    const detail = `an entry must have at most ${ENTRY_MAX_RECORDS} records, not ${inputs.records.length}`
+  if (Array.isArray(parsed.value)) {
+    if (parsed.value.length <= ENTRY_MAX_RECORDS) return decoder.decodeAll(parsed.value, context)
+    const detail = `an entry must have at most ${ENTRY_MAX_RECORDS} records, not ${parsed.value.length}`
     return refused({ reason: 'too_large', detail }, 'json', value)
   }
-  const { records, recordIndexes, letters } = decoder.decodeAll(inputs.records, context)
-  if (inputs.isList) return { records, recordIndexes, letters }
-  // A record that is alone is kept as it came.
-  return { records, recordIndexes, letters: letters.map((letter) => ({ ...letter, payload: value })) }
+  return keptAsItCame(decoder.decodeAll([parsed.value], context), value)
+}
+
+/** The payload of a record that is alone is what came, byte by byte. */
+function keptAsItCame<T>(decoded: DecodedRecords<T>, payload: Buffer): DecodedRecords<T> {
+  if (decoded.letters.length === 0) return decoded
+  return { ...decoded, letters: decoded.letters.map((letter) => ({ ...letter, payload })) }
 }
 
 function decodeFlat<T>(
@@ -120,11 +127,22 @@ function refused<T>(rejection: Rejection, payloadForm: PayloadForm, payload: Buf
 }
 
 function isWord(field: Buffer | undefined, word: string): boolean {
-  return field !== undefined && field.length === word.length && field.toString('latin1') === word
+  if (field === undefined || field.length !== word.length) return false
+  for (let index = 0; index < word.length; index += 1)
+    if (field[index] !== word.charCodeAt(index)) return false
+  return true
 }
+
+const JSON_NAME = Buffer.from('json')
+/** What {@link fieldsCrc} has come to after the name of an entry of JSON. */
+const JSON_NAME_CRC = crc32(JSON_NAME, 2 + JSON_NAME.length)
 
 /** crc32 over names and values, each with its length mixed in, so that "ab","c" differs from "a","bc". */
 export function fieldsCrc(fields: readonly Buffer[]): number {
+  const [name, value] = fields
+  if (fields.length === 2 && value !== undefined && isWord(name, 'json')) {
+    return crc32(value, (JSON_NAME_CRC + value.length) >>> 0)
+  }
   let crc = fields.length
   for (const field of fields) crc = crc32(field, (crc + field.length) >>> 0)
   return crc

@@ -1,6 +1,5 @@
 import type { Attributes } from './attributes.ts'
 import type { InstrumentationScope, Resource } from './resource.ts'
-import type { UnparsedObject } from './unparsed-object.ts'
 
 export type MetricType =
   | 'gauge'
@@ -87,7 +86,7 @@ export interface DataPoint {
   readonly flags: number | undefined
   readonly measurement: Measurement
   readonly exemplars: readonly Exemplar[]
-  readonly attributes: Attributes | UnparsedObject
+  readonly attributes: Attributes
   readonly service: string
   readonly resource: Resource
   readonly scope: InstrumentationScope

@@ -4,7 +4,6 @@ import { cleanText } from './clean-text.ts'
 import { type DecodeContext, refuse } from './decode-context.ts'
 import { type Fields, isPlainObject, isPresent, readContainer, typeOf } from './decode-fields.ts'
 import { EMPTY_ATTRIBUTES, normalizeMembers, normalizeValue, setOwn } from './normalize-value.ts'
-import { UnparsedObject } from './unparsed-object.ts'
 
 /**
  * The fields of a record shape. Those mapped to another field are shorthands of it; where both are
@@ -38,31 +37,16 @@ export function decodeAttributes(value: unknown, field: string, context: DecodeC
  * The attributes of a record: its `attributes`, and every field its shape does not know, so that
  * nothing that was sent is lost. What `attributes` says wins.
  */
-export function collectAttributes(
-  fields: Fields,
-  known: KnownFields,
-  context: DecodeContext,
-): Attributes | UnparsedObject {
-  const given = fields.attributes
-  const attributes = given instanceof UnparsedObject ? given : decodeAttributes(given, 'attributes', context)
-  const unknown = collectUnknown(fields, known, context)
-  return unknown === undefined ? attributes : { ...unknown, ...parsedAttributes(attributes) }
-}
-
-/** Attributes as an object, whatever they came as. */
-export function parsedAttributes(attributes: Attributes | UnparsedObject): Attributes {
-  return attributes instanceof UnparsedObject ? (attributes.parse() as Attributes) : attributes
-}
-
-function collectUnknown(fields: Fields, known: KnownFields, context: DecodeContext): Attributes | undefined {
+export function collectAttributes(fields: Fields, known: KnownFields, context: DecodeContext): Attributes {
+  const attributes = decodeAttributes(fields.attributes, 'attributes', context)
   let unknown: Record<string, AttributeValue> | undefined
   for (const key of Object.keys(fields)) {
     if (isField(key, fields, known) || fields[key] === undefined) continue
     unknown ??= {}
     setOwn(unknown, cleanText(key, context), normalizeValue(fields[key], 0, context))
-    if (context.rejection !== undefined) break
+    if (context.rejection !== undefined) return EMPTY_ATTRIBUTES
   }
-  return unknown
+  return unknown === undefined ? attributes : { ...unknown, ...attributes }
 }
 
 function isField(key: string, fields: Fields, known: KnownFields): boolean {

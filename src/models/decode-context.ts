@@ -1,6 +1,4 @@
 import type { Decoded, Rejection, RejectionReason } from './rejection.ts'
-import type { InstrumentationScope, Resource } from './resource.ts'
-import { TextCache } from './text-cache.ts'
 
 /** What a record may be. Fixed for the life of a pipeline. */
 export interface DecodeLimits {
@@ -29,26 +27,14 @@ export interface DecodeContext {
   entryBytes: number
   /** Counts strings that had to be cleaned. Decoders only add to it; the caller resets it. */
   cleaned: number
-  /** Resources and scopes that were decoded before, by the text they came as. */
-  readonly known: KnownSources
   /** The first refusal of the record in hand. Each decoder resets it; its outcome repeats it. */
   rejection: Rejection | undefined
 }
 
-/** What many records have in common. Frozen, for they share it. */
-export interface KnownSources {
-  readonly resources: TextCache<{ readonly service: string; readonly resource: Resource }>
-  readonly scopes: TextCache<InstrumentationScope>
-}
-
 /** A context for trusted, clean, non-flat records that came with no entry; the caller sets what differs. */
-export function createDecodeContext(
-  limits: DecodeLimits,
-  known: KnownSources = { resources: new TextCache(), scopes: new TextCache() },
-): DecodeContext {
+export function createDecodeContext(limits: DecodeLimits): DecodeContext {
   return {
     limits,
-    known,
     defaultTimeUnixNano: 0n,
     flat: false,
     suspicious: false,

@@ -1,8 +1,8 @@
 import { type DecodeContext, refuse } from './decode-context.ts'
 import { isPresent } from './decode-fields.ts'
 
-const TRACE_ID_DIGITS = 32
-const SPAN_ID_DIGITS = 16
+export const TRACE_ID_DIGITS = 32
+export const SPAN_ID_DIGITS = 16
 
 /** W3C Trace Context: an id of zeros only is invalid. */
 const ZERO_TRACE_ID = '0'.repeat(TRACE_ID_DIGITS)

@@ -55,8 +55,7 @@ export function decodeLogRecord(input: unknown, context: DecodeContext): Decoded
   const record: LogRecord = {
     timeUnixNano,
     observedTimeUnixNano,
-    severityNumber: readSeverityNumber(fields, context),
-    severityText: readSeverityText(fields, context),
+    ...decodeSeverity(fields, context),
     body: decodeBody(isPresent(fields.body) ? fields.body : (fields.message ?? fields.body), context),
     eventName: readIndexedText(fields.eventName, 'eventName', context),
     traceId: readTraceId(unlessZero(fields.traceId), 'traceId', context),
@@ -69,6 +68,17 @@ export function decodeLogRecord(input: unknown, context: DecodeContext): Decoded
     scope: decodeScope(fields, context),
   }
   return finishRecord(record, context)
+}
+
+/** From `severityNumber`, `severityText` and `level`. */
+export function decodeSeverity(
+  fields: Fields,
+  context: DecodeContext,
+): Pick<LogRecord, 'severityNumber' | 'severityText'> {
+  return {
+    severityNumber: readSeverityNumber(fields, context),
+    severityText: readSeverityText(fields, context),
+  }
 }
 
 /** What was said as a number, else what the text or level amounts to. */

@@ -14,7 +14,6 @@ import {
 } from './decode-fields.ts'
 import { copyMembers, EMPTY_ATTRIBUTES } from './normalize-value.ts'
 import type { InstrumentationScope, Resource } from './resource.ts'
-import { parsed, UnparsedObject } from './unparsed-object.ts'
 
 /**
  * The service of a record that names none (OpenTelemetry's own default for `service.name`). It stands
@@ -33,30 +32,14 @@ const EMPTY_SCOPE: InstrumentationScope = Object.freeze({
 /** Members of OTLP's Resource. An object with others is a plain object of attributes. */
 const RESOURCE_FIELDS = new Set(['attributes', 'schemaUrl', 'droppedAttributesCount', 'entityRefs'])
 
-interface ServiceAndResource {
-  readonly service: string
-  readonly resource: Resource
-}
-
 /**
  * The service and the resource of a record. `service` is shorthand for the resource's `service.name`
  * and wins over it.
  */
-export function decodeServiceAndResource(fields: Fields, context: DecodeContext): ServiceAndResource {
-  const { service, resource } = fields
-  const isPlain = (resource === undefined || resource instanceof UnparsedObject) && isTextOrAbsent(service)
-  if (!isPlain) return decodeUnknownResource({ service, resource: parsed(resource) }, context)
-  // No other pair has this text: the newline is in no string of the resource, so that what is behind the last one before it is whole.
-  const text = `${service ?? ''}\n${resource?.text ?? ''}`
-  const known = context.known.resources.get(text)
-  if (known !== undefined) return known
-  const decoded = decodeUnknownResource({ service, resource: resource?.parse() }, context)
-  Object.freeze(decoded.resource)
-  if (context.rejection === undefined && !context.suspicious) context.known.resources.set(text, decoded)
-  return decoded
-}
-
-function decodeUnknownResource(fields: Fields, context: DecodeContext): ServiceAndResource {
+export function decodeServiceAndResource(
+  fields: Fields,
+  context: DecodeContext,
+): { readonly service: string; readonly resource: Resource } {
   const resource = decodeResource(fields.resource, context)
   const given = readIndexedText(fields.service, 'service', context)
   const named = resource.attributes['service.name']
@@ -70,19 +53,6 @@ function decodeUnknownResource(fields: Fields, context: DecodeContext): ServiceA
 
 /** The instrumentation scope of a record; a `schemaUrl` beside it is the scope's, as in OTLP. */
 export function decodeScope(fields: Fields, context: DecodeContext): InstrumentationScope {
-  const { scope, schemaUrl } = fields
-  if (!(scope instanceof UnparsedObject) || !isTextOrAbsent(schemaUrl)) {
-    return decodeUnknownScope({ scope: parsed(scope), schemaUrl }, context)
-  }
-  const text = `${schemaUrl ?? ''}\n${scope.text}`
-  const known = context.known.scopes.get(text)
-  if (known !== undefined) return known
-  const decoded = Object.freeze(decodeUnknownScope({ scope: scope.parse(), schemaUrl }, context))
-  if (context.rejection === undefined) context.known.scopes.set(text, decoded)
-  return decoded
-}
-
-function decodeUnknownScope(fields: Fields, context: DecodeContext): InstrumentationScope {
   const source = readContainer(fields.scope, 'scope', context)
   const schemaUrl = readText(fields.schemaUrl, 'schemaUrl', context)
   if (!isPresent(source)) return schemaUrl === undefined ? EMPTY_SCOPE : { ...EMPTY_SCOPE, schemaUrl }
@@ -96,10 +66,6 @@ function decodeUnknownScope(fields: Fields, context: DecodeContext): Instrumenta
     attributes: decodeAttributes(source.attributes, 'scope.attributes', context),
     schemaUrl: readText(source.schemaUrl, 'scope.schemaUrl', context) ?? schemaUrl,
   }
-}
-
-function isTextOrAbsent(value: unknown): value is string | undefined {
-  return value === undefined || typeof value === 'string'
 }
 
 function decodeResource(value: unknown, context: DecodeContext): Resource {

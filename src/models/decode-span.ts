@@ -60,24 +60,43 @@ export function decodeSpan(input: unknown, context: DecodeContext): Decoded<Span
     traceId: readTraceId(fields.traceId, 'traceId', context) ?? missing('traceId', context),
     spanId: readSpanId(fields.spanId, 'spanId', context) ?? missing('spanId', context),
     parentSpanId: readSpanId(fields.parentSpanId, 'parentSpanId', context),
-    traceState: readText(fields.traceState, 'traceState', context),
-    flags: readUint32(fields.flags, 'flags', context),
     name: readName(fields.name, context),
     kind: decodeSpanKind(fields.kind, context),
     startTimeUnixNano,
     endTimeUnixNano: readEnd(fields, startTimeUnixNano, context),
     status: decodeSpanStatus(fields.status, context),
     attributes: collectAttributes(fields, SPAN_FIELDS, context),
-    events: decodeSpanEvents(fields.events, startTimeUnixNano, context),
-    links: decodeSpanLinks(fields.links, context),
-    droppedAttributesCount: readUint32(fields.droppedAttributesCount, 'droppedAttributesCount', context),
-    droppedEventsCount: readUint32(fields.droppedEventsCount, 'droppedEventsCount', context),
-    droppedLinksCount: readUint32(fields.droppedLinksCount, 'droppedLinksCount', context),
+    ...decodeRareSpanFields(fields, startTimeUnixNano, context),
     service,
     resource,
     scope: decodeScope(fields, context),
   }
   return finishRecord(span, context)
+}
+
+/** The fields that most spans do not have. */
+export type RareSpanFields = Pick<
+  Span,
+  | 'traceState'
+  | 'flags'
+  | 'events'
+  | 'links'
+  | 'droppedAttributesCount'
+  | 'droppedEventsCount'
+  | 'droppedLinksCount'
+>
+
+/** @param start of the span, in unix nanoseconds: an event without a time has it. */
+export function decodeRareSpanFields(fields: Fields, start: bigint, context: DecodeContext): RareSpanFields {
+  return {
+    traceState: readText(fields.traceState, 'traceState', context),
+    flags: readUint32(fields.flags, 'flags', context),
+    events: decodeSpanEvents(fields.events, start, context),
+    links: decodeSpanLinks(fields.links, context),
+    droppedAttributesCount: readUint32(fields.droppedAttributesCount, 'droppedAttributesCount', context),
+    droppedEventsCount: readUint32(fields.droppedEventsCount, 'droppedEventsCount', context),
+    droppedLinksCount: readUint32(fields.droppedLinksCount, 'droppedLinksCount', context),
+  }
 }
 
 /** The name of a span or span event. OTLP allows an empty one, but not none. */

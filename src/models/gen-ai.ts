@@ -1,9 +1,8 @@
 import type { Attributes, AttributeValue } from './attributes.ts'
 import { decimalText } from './decimal-text.ts'
 import { fitsIndex, MAX_INT64, parseDouble, parseInteger } from './decode-fields.ts'
-import { GEN_AI_SOURCES, type GenAiColumn, type GenAiSource } from './gen-ai-sources.ts'
+import { GEN_AI_SOURCES, type GenAiColumn } from './gen-ai-sources.ts'
 import { parseJson } from './json.ts'
-import { UnparsedObject } from './unparsed-object.ts'
 
 /** What calls of language models are filtered and summed by: typed columns of `spans`. */
 export interface GenAiColumns {
@@ -33,7 +32,7 @@ type ColumnReader = (value: AttributeValue) => string | number | bigint | undefi
 /** The rank of a column's best source, so common that it is not noted down. */
 const FIRST = 0
 
-const READERS: { readonly [C in GenAiColumn]: (value: AttributeValue) => GenAiColumns[C] } = {
+export const GEN_AI_READERS: { readonly [C in GenAiColumn]: (value: AttributeValue) => GenAiColumns[C] } = {
   operation: readText,
   provider: readText,
   requestModel: readText,
@@ -55,36 +54,23 @@ const READERS: { readonly [C in GenAiColumn]: (value: AttributeValue) => GenAiCo
  * a column, the one that {@link GEN_AI_SOURCES} ranks first wins. A value that the column cannot hold
  * (no number, negative, too long for an index) is passed over; the attribute itself is stored anyway.
  */
-export function genAiColumns(attributes: Attributes | UnparsedObject): Readonly<GenAiColumns> | undefined {
-  const found: FoundColumns = { columns: undefined, ranks: undefined }
-  if (attributes instanceof UnparsedObject) {
-    attributes.members.keys.forEach(({ source }, member) => {
-      if (source !== undefined) consider(found, source, attributes.valueOf(member))
-    })
-    return found.columns
-  }
+export function genAiColumns(attributes: Attributes): Readonly<GenAiColumns> | undefined {
+  let columns: GenAiColumns | undefined
+  let ranks: Partial<Record<GenAiColumn, number>> | undefined
   for (const key of Object.keys(attributes)) {
     const source = GEN_AI_SOURCES.get(key)
-    if (source !== undefined) consider(found, source, attributes[key] ?? null)
+    if (source === undefined) continue
+    const { column, rank } = source
+    if (columns?.[column] !== undefined && (ranks?.[column] ?? FIRST) < rank) continue
+    const value = (GEN_AI_READERS[column] as ColumnReader)(attributes[key] ?? null)
+    if (value === undefined) continue
+    columns ??= emptyColumns()
+    ;(columns as Record<GenAiColumn, unknown>)[column] = value
+    if (rank === FIRST && ranks?.[column] === undefined) continue
+    ranks ??= {}
+    ranks[column] = rank
   }
-  return found.columns
-}
-
-interface FoundColumns {
-  columns: GenAiColumns | undefined
-  /** Of the columns that were found; the best is not noted. */
-  ranks: Partial<Record<GenAiColumn, number>> | undefined
-}
-
-function consider(found: FoundColumns, { column, rank }: GenAiSource, attribute: AttributeValue): void {
-  if (found.columns?.[column] !== undefined && (found.ranks?.[column] ?? FIRST) < rank) return
-  const value = (READERS[column] as ColumnReader)(attribute)
-  if (value === undefined) return
-  found.columns ??= emptyColumns()
-  ;(found.columns as Record<GenAiColumn, unknown>)[column] = value
-  if (rank === FIRST && found.ranks?.[column] === undefined) return
-  found.ranks ??= {}
-  found.ranks[column] = rank
+  return columns
 }
 
 function emptyColumns(): GenAiColumns {

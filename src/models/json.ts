@@ -49,7 +49,8 @@ function startsWithDigit(text: string): boolean {
   return code >= 0x30 && code <= 0x39
 }
 
-function parseExactNumber(text: string): number | bigint | string {
+/** A JSON number: a double, or a `bigint` where it is an integer past 2^53; past a thousand digits the text. */
+export function parseExactNumber(text: string): number | bigint | string {
   const value = Number(text)
   if (Number.isSafeInteger(value) || !INTEGER.test(text)) return value
   return text.length > MAX_INTEGER_DIGITS ? text : BigInt(text)

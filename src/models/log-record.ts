@@ -1,6 +1,5 @@
 import type { Attributes, AttributeValue } from './attributes.ts'
 import type { InstrumentationScope, Resource } from './resource.ts'
-import type { UnparsedObject } from './unparsed-object.ts'
 
 /** One log record in normal form. `severityNumber` is OpenTelemetry's 1–24, 0 when not given. */
 export interface LogRecord {
@@ -13,7 +12,7 @@ export interface LogRecord {
   readonly traceId: string | undefined
   readonly spanId: string | undefined
   readonly flags: number | undefined
-  readonly attributes: Attributes | UnparsedObject
+  readonly attributes: Attributes
   readonly droppedAttributesCount: number | undefined
   readonly service: string
   readonly resource: Resource

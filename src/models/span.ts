@@ -1,6 +1,5 @@
 import type { Attributes } from './attributes.ts'
 import type { InstrumentationScope, Resource } from './resource.ts'
-import type { UnparsedObject } from './unparsed-object.ts'
 
 /** OTLP's integers: 0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
 export type SpanKind = 0 | 1 | 2 | 3 | 4 | 5
@@ -36,7 +35,7 @@ export interface Span {
   readonly startTimeUnixNano: bigint
   readonly endTimeUnixNano: bigint | undefined
   readonly status: { readonly code: StatusCode; readonly message: string | undefined }
-  readonly attributes: Attributes | UnparsedObject
+  readonly attributes: Attributes
   readonly events: readonly SpanEvent[]
   readonly links: readonly SpanLink[]
   readonly droppedAttributesCount: number | undefined

@@ -1,5 +1,4 @@
 import type pg from 'pg'
-import { floorDivide } from '../models/floor-divide.ts'
 import type { PartitionInterval } from '../settings.ts'
 import { hoursOf, overlaps, type PartitionRange, partitionName, partitionRange } from './partition-range.ts'
 
@@ -30,9 +29,9 @@ export class Partitions {
     this.#interval = interval
   }
 
-  /** The start, in unix milliseconds, of the partition that a record of this time (unix nanoseconds) belongs to. */
-  startOf(unixNano: bigint): number {
-    return partitionRange(Number(floorDivide(unixNano, 1_000_000n)), this.#interval).fromMs
+  /** The start of the partition that a record of this time belongs to, both in unix milliseconds. */
+  startOf(unixMs: number): number {
+    return partitionRange(unixMs, this.#interval).fromMs
   }
 
   /** Creates those partitions of `tables` that start at `starts` (unix milliseconds) and are not there yet. */

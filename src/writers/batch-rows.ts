@@ -1,11 +1,15 @@
+import { floorDivide } from '../models/floor-divide.ts'
 import type { Rejection } from '../models/rejection.ts'
+import { isScanned, type ScannedRecord, timeMsOf } from '../models/scan/scanned-record.ts'
 import type { Partitions } from '../retention/partitions.ts'
 import type { Batch, DecodedEntry } from './batch.ts'
 import { BatchRecords } from './batch-records.ts'
 import type { EncodedCopy } from './copy.ts'
 import { CopyEncoder } from './copy-encoder.ts'
 import type { ContentRow, InternedContent } from './interned-content.ts'
-import type { CopyTarget, TelemetryTable } from './telemetry-table.ts'
+import type { CopyTarget, Referred, RowOrigin, RowsOf, TelemetryTable } from './telemetry-table.ts'
+
+const NANOS_PER_MS = 1_000_000n
 
 /** A batch with its rows encoded: nothing is left to do but to send it, as often as it takes. */
 export interface EncodedBatch<T> {
@@ -31,8 +35,8 @@ export interface EncodeOptions<T, Refs> {
   readonly partitions: Partitions
 }
 
-interface OpenCopy<T, Refs> {
-  readonly target: CopyTarget<T, Refs>
+interface OpenCopy<T extends object, Refs> {
+  readonly target: CopyTarget<T, Refs, ScannedRecord>
   readonly encoder: CopyEncoder
   readonly positions: number[]
 }
@@ -41,7 +45,7 @@ interface OpenCopy<T, Refs> {
  * The rows of a batch while it fills. Each entry is encoded as it comes, and its records are let go: kept until the batch is cut, every one of them would
  * be copied by the garbage collector, twice.
  */
-export class BatchRows<T, Refs> {
+export class BatchRows<T extends object, Refs> {
   readonly #options: EncodeOptions<T, Refs>
   readonly #records = new BatchRecords<T>()
   readonly #copies: readonly OpenCopy<T, Refs>[]
@@ -64,20 +68,36 @@ export class BatchRows<T, Refs> {
     const { records, recordIndexes } = entry
     const entryPosition = this.#records.startEntry()
     for (let index = 0; index < records.length; index += 1) {
-      const record = records[index] as T
+      const record = records[index] as T | ScannedRecord
       const recordIndex = recordIndexes[index] ?? index
+      const origin = { id: entry.id, recordIndex }
       const position = this.#records.add(entryPosition, recordIndex)
-      this.#starts.push(partitions.startOf(table.time(record)))
-      const { refs, rows } = table.refer(record, content)
-      for (const row of rows) this.#content.add(row)
-      for (const copy of this.#copies) {
-        const { target, encoder } = copy
-        if (!target.has(record)) continue
-        copy.positions.push(position)
-        encoder.startRow(target.columns.length)
-        target.encode(encoder, record, { refs, origin: { id: entry.id, recordIndex } })
+      if (isScanned(record)) {
+        this.#starts.push(partitions.startOf(timeMsOf(record)))
+        const row = { refs: this.#refer(table.referScanned(record, content)), origin }
+        for (const copy of this.#copies) this.#encode(copy, copy.target.scanned, { record, position, row })
+      } else {
+        this.#starts.push(partitions.startOf(Number(floorDivide(table.time(record), NANOS_PER_MS))))
+        const row = { refs: this.#refer(table.refer(record, content)), origin }
+        for (const copy of this.#copies) this.#encode(copy, copy.target.parsed, { record, position, row })
       }
     }
+  }
+
+  #refer({ refs, rows }: Referred<Refs>): Refs {
+    for (const row of rows) this.#content.add(row)
+    return refs
+  }
+
+  #encode<R>(
+    { target, encoder, positions }: OpenCopy<T, Refs>,
+    rows: RowsOf<R, Refs>,
+    { record, position, row }: { record: R; position: number; row: { refs: Refs; origin: RowOrigin } },
+  ): void {
+    if (!rows.has(record)) return
+    positions.push(position)
+    encoder.startRow(target.columns.length)
+    rows.encode(encoder, record, row)
   }
 
   /** The batch that these are the rows of. Nothing may be added after it. */

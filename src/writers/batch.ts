@@ -1,5 +1,6 @@
 import { Transform, type TransformCallback } from 'node:stream'
 import type { DeadLetter } from '../models/dead-letter.ts'
+import type { ScannedRecord } from '../models/scan/scanned-record.ts'
 import type { EntryId } from '../models/stream-entry.ts'
 
 /** An entry after decoding: what the ledger must know of it, its good records and its refused ones. */
@@ -8,15 +9,19 @@ export interface DecodedEntry<T> {
   /** crc32 of the entry's fields: tells this entry from another one that bears the same id. */
   readonly crc: number
   readonly bytes: number
-  readonly records: readonly T[]
+  readonly records: readonly (T | ScannedRecord)[]
   /** Position in the entry of each of `records`. */
   readonly recordIndexes: readonly number[]
   readonly letters: readonly DeadLetter[]
-  /** Makes the same records once more. Where it is not given the records are kept. */
+  /** Makes the same records once more, from what was parsed. Where it is not given the records are kept. */
   readonly decodeAgain?: () => DecodedAgain<T>
 }
 
-export type DecodedAgain<T> = Pick<DecodedEntry<T>, 'records' | 'recordIndexes'>
+/** The records of an entry, all of them parsed. */
+export interface DecodedAgain<T> {
+  readonly records: readonly T[]
+  readonly recordIndexes: readonly number[]
+}
 
 /** An entry of a batch, its good records rows already. */
 export interface BatchEntry<T> extends Pick<DecodedEntry<T>, 'id' | 'crc' | 'bytes' | 'letters'> {
@@ -201,6 +206,6 @@ export class Batcher<T, Out> extends Transform {
 }
 
 export function batchEntry<T>(entry: DecodedEntry<T>): BatchEntry<T> {
-  const { id, crc, bytes, letters, decodeAgain = () => entry } = entry
+  const { id, crc, bytes, letters, decodeAgain = () => entry as DecodedAgain<T> } = entry
   return { id, crc, bytes, letters, decodeAgain }
 }

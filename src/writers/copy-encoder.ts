@@ -8,10 +8,8 @@
  * of Buffer are calls with checks; and short text and ids byte by byte, for a call into C++ costs more than thirty of them.
  */
 
-import type { Attributes } from '../models/attributes.ts'
 import { floorDivide } from '../models/floor-divide.ts'
-import { stringifyJson } from '../models/json.ts'
-import { UnparsedObject } from '../models/unparsed-object.ts'
+import type { UnparsedObject } from '../models/scan/unparsed-object.ts'
 
 /** "PGCOPY\n\377\r\n\0", then 32 bits of flags and the length of a header extension, both zero. */
 export const COPY_HEADER = Buffer.from('5047434f50590aff0d0a000000000000000000', 'hex')
@@ -173,16 +171,48 @@ export class CopyEncoder {
     this.#length += 4 + written
   }
 
-  /** A `jsonb` of attributes, parsed or not. */
-  attributes(attributes: Attributes | UnparsedObject): void {
-    if (!(attributes instanceof UnparsedObject)) {
-      this.jsonb(stringifyJson(attributes))
+  /** A `jsonb` from an object that was not parsed; an empty one where there is none. */
+  object(object: UnparsedObject | undefined): void {
+    if (object === undefined) {
+      this.jsonb('{}')
       return
     }
-    const { bytes, from, to } = attributes
+    const { bytes, from, to } = object
     const at = this.#fixed(1 + to - from)
     this.#view.setUint8(at, 1)
     bytes.copy(this.#buffer, at + 1, from, to)
+  }
+
+  /** A `text` that is UTF-8 already, from `from` to before `to`. */
+  utf8(bytes: Buffer, from: number, to: number): void {
+    const at = this.#fixed(to - from)
+    const buffer = this.#buffer
+    if (to - from > SHORT_TEXT_UNITS) bytes.copy(buffer, at, from, to)
+    else for (let index = from; index < to; index += 1) buffer[at + index - from] = bytes[index] as number
+  }
+
+  /** A `uuid` or `bytea` from so many hex digits at a position. */
+  hexDigits(bytes: Buffer, from: number, digits: number): void {
+    const at = this.#fixed(digits >> 1)
+    const buffer = this.#buffer
+    for (let byte = 0; byte < digits >> 1; byte += 1) {
+      const high = HEX_VALUES[bytes[from + 2 * byte] as number] as number
+      const low = HEX_VALUES[bytes[from + 2 * byte + 1] as number] as number
+      buffer[at + byte] = (high << 4) | low
+    }
+  }
+
+  /** A `timestamptz` from unix microseconds. */
+  timestamptzOfMicros(micros: number): void {
+    this.int8(micros - Number(POSTGRES_EPOCH_MICROS))
+  }
+
+  /** An `int8` of unix nanoseconds: `micros` is a safe integer and at least 0, `nanos` below 1000. */
+  unixNano(micros: number, nanos: number): void {
+    const at = this.#fixed(8)
+    const low = (micros % TWO_32) * 1000 + nanos
+    this.#view.setInt32(at, Math.floor(micros / TWO_32) * 1000 + Math.floor(low / TWO_32))
+    this.#view.setUint32(at + 4, low % TWO_32)
   }
 
   /** A `uuid` or `bytea` from an even number of hex digits. */

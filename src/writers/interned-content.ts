@@ -1,6 +1,5 @@
 import type { Attributes } from '../models/attributes.ts'
 import type { MetricDefinition } from '../models/data-point.ts'
-import { parsedAttributes } from '../models/decode-attributes.ts'
 import {
   canonicalMetric,
   canonicalResource,
@@ -9,8 +8,10 @@ import {
   identityOf,
 } from '../models/identity.ts'
 import { stringifyJson } from '../models/json.ts'
+import { EMPTY_ATTRIBUTES } from '../models/normalize-value.ts'
 import type { InstrumentationScope, Resource } from '../models/resource.ts'
-import { UnparsedObject } from '../models/unparsed-object.ts'
+import type { Source } from '../models/scan/source-cache.ts'
+import { UnparsedObject } from '../models/scan/unparsed-object.ts'
 
 /** The tables of interned content, in the order in which their rows are committed. */
 export const CONTENT_TABLES = ['resources', 'scopes', 'metrics', 'metric_series'] as const
@@ -32,6 +33,11 @@ export interface ContentRow {
     readonly service: string
     readonly refs: readonly bigint[]
   }
+}
+
+export interface SourceRows {
+  readonly resource: ContentRow
+  readonly scope: ContentRow
 }
 
 /**
@@ -65,7 +71,8 @@ export class InternedContent {
     metric_series: new Map(),
   }
 
-  readonly #rowsOfShared = new WeakMap<Resource | InstrumentationScope, ContentRow>()
+  readonly #metrics = new WeakMap<MetricDefinition, ContentRow>()
+  readonly #sources = new WeakMap<Source, SourceRows>()
 
   readonly #remembered: Record<ContentTable, number> = {
     resources: 0,
@@ -74,24 +81,17 @@ export class InternedContent {
     metric_series: 0,
   }
 
+  /** The rows of what many records share: found without looking at what it says. */
+  source(source: Source): SourceRows {
+    let rows = this.#sources.get(source)
+    if (rows === undefined) {
+      rows = { resource: this.resource(source.resource, source.service), scope: this.scope(source.scope) }
+      this.#sources.set(source, rows)
+    }
+    return rows
+  }
+
   resource(resource: Resource, service: string): ContentRow {
-    return this.#rowOf(resource, () => this.#resource(resource, service))
-  }
-
-  scope(scope: InstrumentationScope): ContentRow {
-    return this.#rowOf(scope, () => this.#scope(scope))
-  }
-
-  /** What is frozen is shared by many records: those find its row without looking at what it says. */
-  #rowOf(content: Resource | InstrumentationScope, find: () => ContentRow): ContentRow {
-    const known = this.#rowsOfShared.get(content)
-    if (known !== undefined) return known
-    const row = find()
-    if (Object.isFrozen(content)) this.#rowsOfShared.set(content, row)
-    return row
-  }
-
-  #resource(resource: Resource, service: string): ContentRow {
     const json = stringifyJson(resource.attributes)
     const text = resource.schemaUrl === undefined ? json : `${json}${resource.schemaUrl}`
     return (
@@ -105,7 +105,7 @@ export class InternedContent {
     )
   }
 
-  #scope(scope: InstrumentationScope): ContentRow {
+  scope(scope: InstrumentationScope): ContentRow {
     const text =
       JSON.stringify([scope.name, scope.version, scope.schemaUrl]) + stringifyJson(scope.attributes)
     return (
@@ -119,6 +119,16 @@ export class InternedContent {
     )
   }
 
+  /** {@link metric} of one that many points share. */
+  sharedMetric(metric: MetricDefinition): ContentRow {
+    let row = this.#metrics.get(metric)
+    if (row === undefined) {
+      row = this.metric(metric)
+      this.#metrics.set(metric, row)
+    }
+    return row
+  }
+
   metric(metric: MetricDefinition): ContentRow {
     const { name, type, unit, description, temporality, isMonotonic } = metric
     const values = [name, type, unit, description, temporality, isMonotonic]
@@ -128,21 +138,23 @@ export class InternedContent {
 
   series(
     of: { metric: ContentRow; metricName: string; resource: ContentRow; scope: ContentRow; service: string },
-    attributes: Attributes | UnparsedObject,
+    attributes: Attributes | UnparsedObject | undefined,
   ): ContentRow {
     const { metric, resource, scope, metricName, service } = of
-    const json = attributes instanceof UnparsedObject ? attributes.text : stringifyJson(attributes)
+    const isUnparsed = attributes instanceof UnparsedObject
+    const json = isUnparsed ? attributes.text : stringifyJson(attributes ?? EMPTY_ATTRIBUTES)
     const text = `${metric.idText} ${resource.idText} ${scope.idText} ${json}`
     const row = this.#rows.metric_series.get(text)
     if (row !== undefined) return row
     const ids = { metricId: metric.id, resourceId: resource.id, scopeId: scope.id }
     const refs = [ids.metricId, ids.resourceId, ids.scopeId]
     const values = [...refs, service, json]
+    const parsed = isUnparsed ? (attributes.parse() as Attributes) : (attributes ?? EMPTY_ATTRIBUTES)
     const seriesOf = { metricId: ids.metricId, metricName, service, refs }
     return this.#remember(
       text,
       'metric_series',
-      canonicalSeries({ ...ids, attributes: parsedAttributes(attributes) }),
+      canonicalSeries({ ...ids, attributes: parsed }),
       values,
       seriesOf,
     )

@@ -1,22 +1,28 @@
+import { SPAN_ID_DIGITS, TRACE_ID_DIGITS } from '../models/decode-id.ts'
 import { stringifyJson } from '../models/json.ts'
 import type { LogRecord } from '../models/log-record.ts'
+import type { ScannedLogRecord } from '../models/scan/scan-log-record.ts'
+import { NO_TEXT } from '../models/scan/scanned-record.ts'
+import type { CopyEncoder } from './copy-encoder.ts'
 import {
   encodeOrigin,
   ORIGIN_COLUMNS,
+  type RowOrigin,
+  referToScannedSource,
   referToSource,
   type SourceRefs,
   type TelemetryTable,
 } from './telemetry-table.ts'
 
 /** Log records. A body that is not a string is stored as its JSON text. */
-export const LOG_RECORD_TABLE: TelemetryTable<LogRecord, SourceRefs> = {
+export const LOG_RECORD_TABLE: TelemetryTable<LogRecord, SourceRefs, ScannedLogRecord> = {
   signal: 'logs',
   time: (record) => record.timeUnixNano,
   refer: referToSource,
+  referScanned: referToScannedSource,
   targets: [
     {
       table: 'log_records',
-      has: () => true,
       columns: [
         'time',
         'time_unix_nano',
@@ -36,27 +42,71 @@ export const LOG_RECORD_TABLE: TelemetryTable<LogRecord, SourceRefs> = {
         'flags',
         'dropped_attributes_count',
       ],
-      encode(encoder, record, { refs, origin }) {
-        const { body } = record
-        const bodyIsJson = body !== undefined && typeof body !== 'string'
-        encoder.timestamptz(record.timeUnixNano)
-        encoder.int8(record.timeUnixNano)
-        encoder.int8(refs.resourceId)
-        encoder.int8(refs.scopeId)
-        encodeOrigin(encoder, origin)
-        encoder.int2(record.severityNumber)
-        encoder.bool(bodyIsJson)
-        encoder.text(record.service)
-        encoder.attributes(record.attributes)
-        encoder.text(bodyIsJson ? stringifyJson(body) : body)
-        encoder.text(record.severityText)
-        encoder.hex(record.traceId)
-        encoder.hex(record.spanId)
-        encoder.int8(record.observedTimeUnixNano)
-        encoder.text(record.eventName)
-        encoder.int8(record.flags)
-        encoder.int8(record.droppedAttributesCount)
-      },
+      parsed: { has: () => true, encode: encodeLogRecord },
+      scanned: { has: () => true, encode: encodeScannedLogRecord },
     },
   ],
+}
+
+interface LogRecordRow {
+  readonly refs: SourceRefs
+  readonly origin: RowOrigin
+}
+
+function encodeLogRecord(encoder: CopyEncoder, record: LogRecord, { refs, origin }: LogRecordRow): void {
+  const { body } = record
+  const bodyIsJson = body !== undefined && typeof body !== 'string'
+  encoder.timestamptz(record.timeUnixNano)
+  encoder.int8(record.timeUnixNano)
+  encoder.int8(refs.resourceId)
+  encoder.int8(refs.scopeId)
+  encodeOrigin(encoder, origin)
+  encoder.int2(record.severityNumber)
+  encoder.bool(bodyIsJson)
+  encoder.text(record.service)
+  encoder.jsonb(stringifyJson(record.attributes))
+  encoder.text(bodyIsJson ? stringifyJson(body) : body)
+  encoder.text(record.severityText)
+  encoder.hex(record.traceId)
+  encoder.hex(record.spanId)
+  encoder.int8(record.observedTimeUnixNano)
+  encoder.text(record.eventName)
+  encoder.int8(record.flags)
+  encoder.int8(record.droppedAttributesCount)
+}
+
+function encodeScannedLogRecord(
+  encoder: CopyEncoder,
+  record: ScannedLogRecord,
+  { refs, origin }: LogRecordRow,
+): void {
+  const { bytes, micros, nanos, observedMicros } = record
+  encoder.timestamptzOfMicros(micros)
+  encoder.unixNano(micros, nanos)
+  encoder.int8(refs.resourceId)
+  encoder.int8(refs.scopeId)
+  encodeOrigin(encoder, origin)
+  encoder.int2(record.severityNumber)
+  encoder.bool(false)
+  encoder.text(record.source.service)
+  encoder.object(record.attributes)
+  encodeText(encoder, bytes, record.bodyFrom, record.bodyTo)
+  encoder.text(record.severityText)
+  encodeId(encoder, bytes, record.traceIdAt, TRACE_ID_DIGITS)
+  encodeId(encoder, bytes, record.spanIdAt, SPAN_ID_DIGITS)
+  if (observedMicros === NO_TEXT) encoder.nulls(1)
+  else encoder.unixNano(observedMicros, record.observedNanos)
+  encodeText(encoder, bytes, record.eventNameFrom, record.eventNameTo)
+  encoder.int8(record.flags)
+  encoder.int8(record.droppedAttributesCount)
+}
+
+function encodeText(encoder: CopyEncoder, bytes: Buffer, from: number, to: number): void {
+  if (from === NO_TEXT) encoder.nulls(1)
+  else encoder.utf8(bytes, from, to)
+}
+
+function encodeId(encoder: CopyEncoder, bytes: Buffer, at: number, digits: number): void {
+  if (at === NO_TEXT) encoder.nulls(1)
+  else encoder.hexDigits(bytes, at, digits)
 }

@@ -7,6 +7,8 @@ import type {
   MetricValue,
 } from '../models/data-point.ts'
 import { stringifyJson } from '../models/json.ts'
+import type { ScannedDataPoint } from '../models/scan/scan-data-point.ts'
+import { NO_TEXT } from '../models/scan/scanned-record.ts'
 import type { CopyEncoder } from './copy-encoder.ts'
 import { encodeOrigin, ORIGIN_COLUMNS, type TelemetryTable } from './telemetry-table.ts'
 
@@ -15,7 +17,7 @@ interface DataPointRefs {
 }
 
 /** Data points of every metric type: the definition and the attributes are interned, a point bears its series' id. */
-export const METRIC_POINT_TABLE: TelemetryTable<DataPoint, DataPointRefs> = {
+export const METRIC_POINT_TABLE: TelemetryTable<DataPoint, DataPointRefs, ScannedDataPoint> = {
   signal: 'metrics',
   time: (point) => point.timeUnixNano,
   refer(point, content) {
@@ -28,10 +30,18 @@ export const METRIC_POINT_TABLE: TelemetryTable<DataPoint, DataPointRefs> = {
     )
     return { refs: { seriesId: series.id }, rows: [resource, scope, metric, series] }
   },
+  referScanned(point, content) {
+    const { resource, scope } = content.source(point.source)
+    const metric = content.sharedMetric(point.metric)
+    const series = content.series(
+      { metric, metricName: point.metric.name, resource, scope, service: point.source.service },
+      point.attributes,
+    )
+    return { refs: { seriesId: series.id }, rows: [resource, scope, metric, series] }
+  },
   targets: [
     {
       table: 'metric_points',
-      has: () => true,
       columns: [
         'time',
         'time_unix_nano',
@@ -58,17 +68,35 @@ export const METRIC_POINT_TABLE: TelemetryTable<DataPoint, DataPointRefs> = {
         'quantile_values',
         'exemplars',
       ],
-      encode(encoder, point, { refs, origin }) {
-        encoder.timestamptz(point.timeUnixNano)
-        encoder.int8(point.timeUnixNano)
-        encoder.int8(refs.seriesId)
-        encodeOrigin(encoder, origin)
-        encoder.int8(point.startTimeUnixNano)
-        encoder.int8(point.flags)
-        encodeMeasurement(encoder, point.measurement)
-        encoder.jsonb(
-          point.exemplars.length === 0 ? undefined : stringifyJson(point.exemplars.map(exemplarJson)),
-        )
+      parsed: {
+        has: () => true,
+        encode(encoder, point, { refs, origin }) {
+          encoder.timestamptz(point.timeUnixNano)
+          encoder.int8(point.timeUnixNano)
+          encoder.int8(refs.seriesId)
+          encodeOrigin(encoder, origin)
+          encoder.int8(point.startTimeUnixNano)
+          encoder.int8(point.flags)
+          encodeMeasurement(encoder, point.measurement)
+          encoder.jsonb(
+            point.exemplars.length === 0 ? undefined : stringifyJson(point.exemplars.map(exemplarJson)),
+          )
+        },
+      },
+      scanned: {
+        has: () => true,
+        encode(encoder, point, { refs, origin }) {
+          const { micros, nanos, startMicros, startNanos } = point
+          encoder.timestamptzOfMicros(micros)
+          encoder.unixNano(micros, nanos)
+          encoder.int8(refs.seriesId)
+          encodeOrigin(encoder, origin)
+          if (startMicros === NO_TEXT) encoder.nulls(1)
+          else encoder.unixNano(startMicros, startNanos)
+          encoder.int8(point.flags)
+          encodeMeasurement(encoder, point.measurement)
+          encoder.nulls(1)
+        },
       },
     },
   ],

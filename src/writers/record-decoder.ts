@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { messageOf } from '../errors.ts'
 import type { DeadLetter } from '../models/dead-letter.ts'
-import { createDecodeContext, type DecodeContext, type KnownSources } from '../models/decode-context.ts'
+import { createDecodeContext, type DecodeContext } from '../models/decode-context.ts'
 import { RECORD_DECODERS } from '../models/decode-record.ts'
 import { looseRecordJson } from '../models/loose-record.ts'
-import { RecordScanner, type ScannedRecords } from '../models/record-scanner.ts'
 import type { Decoded } from '../models/rejection.ts'
+import { type RecordScan, RecordScanner, type ScannedRecords } from '../models/scan/record-scanner.ts'
+import { createDataPointScan } from '../models/scan/scan-data-point.ts'
+import { createLogRecordScan } from '../models/scan/scan-log-record.ts'
+import { createSpanScan } from '../models/scan/scan-span.ts'
+import { isScanned, type ScannedRecord } from '../models/scan/scanned-record.ts'
 import type { TelemetrySignal } from '../models/telemetry-signal.ts'
-import { TextCache } from '../models/text-cache.ts'
 import type { DecodedChunk } from './batch.ts'
 
 /** What a record may be; times are relative to the clock. */
@@ -28,6 +31,12 @@ const DEFAULT_LIMITS: RecordLimits = {
 const NANOS_PER_MS = 1_000_000n
 const MS_PER_DAY = 86_400_000
 
+const SCANS: Readonly<Record<TelemetrySignal, () => RecordScan>> = {
+  traces: createSpanScan,
+  metrics: createDataPointScan,
+  logs: createLogRecordScan,
+}
+
 /** The good and the refused records of one entry. */
 export interface DecodedRecords<T> {
   readonly records: T[]
@@ -40,12 +49,11 @@ export class RecordDecoder<T> {
   readonly #decode: (input: unknown, context: DecodeContext) => Decoded<T>
   readonly #limits: RecordLimits
   readonly #scanner: RecordScanner
-  readonly #known: KnownSources = { resources: new TextCache(), scopes: new TextCache() }
 
   constructor(signal: TelemetrySignal, limits: Partial<RecordLimits> = {}) {
     this.#decode = RECORD_DECODERS[signal] as (input: unknown, context: DecodeContext) => Decoded<T>
     this.#limits = { ...DEFAULT_LIMITS, ...limits }
-    this.#scanner = new RecordScanner(this.#limits.maxDepth)
+    this.#scanner = new RecordScanner(SCANS[signal](), this.#limits.maxDepth)
   }
 
   /** A context for what is decoded now: the accepted window moves with the clock. */
@@ -57,30 +65,29 @@ export class RecordDecoder<T> {
       maxRecordBytes,
       maxDepth,
     }
-    return createDecodeContext(limits, this.#known)
+    return createDecodeContext(limits)
   }
 
-  /** The records of an entry's JSON, where it is such as can be read without parsing all of it. */
-  scan(json: Buffer): ScannedRecords | undefined {
-    return json.length > this.#limits.maxRecordBytes ? undefined : this.#scanner.scan(json)
+  /** Reads an entry's JSON without parsing what is as usual in it; undefined where all of it must be parsed. */
+  scan(json: Buffer, context: DecodeContext): ScannedRecords | undefined {
+    return context.entryBytes > this.#limits.maxRecordBytes ? undefined : this.#scanner.scan(json, context)
+  }
+
+  /** Decodes what was scanned: records that were parsed, beside those that need no decoding any more. */
+  decodeScanned(
+    { records: inputs }: ScannedRecords,
+    context: DecodeContext,
+  ): DecodedRecords<T | ScannedRecord> {
+    const [first] = inputs
+    // Nearly every entry is one record of the usual form.
+    if (inputs.length === 1 && isScanned(first)) return { records: [first], recordIndexes: [0], letters: [] }
+    const decode = (input: unknown) => (isScanned(input) ? { record: input } : this.#decode(input, context))
+    return decodeEach<T | ScannedRecord>(inputs, decode)
   }
 
   /** Decodes each input by itself: one refused record refuses itself alone. */
   decodeAll(inputs: readonly unknown[], context: DecodeContext, decode = this.#decode): DecodedRecords<T> {
-    const records: T[] = []
-    const recordIndexes: number[] = []
-    const letters: DeadLetter[] = []
-    inputs.forEach((input, recordIndex) => {
-      const { record, rejection } = decode(input, context)
-      if (rejection === undefined) {
-        records.push(record)
-        recordIndexes.push(recordIndex)
-      } else {
-        const payload = Buffer.from(looseRecordJson(input))
-        letters.push({ ...rejection, recordIndex, sqlState: undefined, payloadForm: 'record', payload })
-      }
-    })
-    return { records, recordIndexes, letters }
+    return decodeEach(inputs, (input) => decode(input, context))
   }
 
   /**
@@ -110,4 +117,24 @@ export class RecordDecoder<T> {
       return { rejection: { reason: 'wrong_type', detail: `the record cannot be read: ${messageOf(error)}` } }
     }
   }
+}
+
+function decodeEach<T>(
+  inputs: readonly unknown[],
+  decode: (input: unknown) => Decoded<T>,
+): DecodedRecords<T> {
+  const records: T[] = []
+  const recordIndexes: number[] = []
+  const letters: DeadLetter[] = []
+  inputs.forEach((input, recordIndex) => {
+    const { record, rejection } = decode(input)
+    if (rejection === undefined) {
+      records.push(record)
+      recordIndexes.push(recordIndex)
+    } else {
+      const payload = Buffer.from(looseRecordJson(input))
+      letters.push({ ...rejection, recordIndex, sqlState: undefined, payloadForm: 'record', payload })
+    }
+  })
+  return { records, recordIndexes, letters }
 }

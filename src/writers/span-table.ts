@@ -1,18 +1,30 @@
 import type { AttributeValue } from '../models/attributes.ts'
+import { SPAN_ID_DIGITS, TRACE_ID_DIGITS } from '../models/decode-id.ts'
+import type { RareSpanFields } from '../models/decode-span.ts'
 import { genAiColumns } from '../models/gen-ai.ts'
 import { hasContent, splitContent } from '../models/gen-ai-content.ts'
 import { stringifyJson } from '../models/json.ts'
+import type { ScannedSpan } from '../models/scan/scan-span.ts'
+import { NO_TEXT } from '../models/scan/scanned-record.ts'
 import type { Span, SpanEvent, SpanLink } from '../models/span.ts'
 import type { CopyEncoder } from './copy-encoder.ts'
+import { encodeScannedGenAi } from './encode-scanned-gen-ai.ts'
 import {
   encodeOrigin,
   ORIGIN_COLUMNS,
+  type RowOrigin,
+  referToScannedSource,
   referToSource,
   type SourceRefs,
   type TelemetryTable,
 } from './telemetry-table.ts'
 
 const NANOS_PER_SECOND = 1e9
+
+interface SpanRow {
+  readonly refs: SourceRefs
+  readonly origin: RowOrigin
+}
 
 const GEN_AI_COLUMNS = [
   'operation',
@@ -32,14 +44,14 @@ const GEN_AI_COLUMNS = [
 ] as const
 
 /** Spans, with prompt and completion bodies in a table beside. */
-export const SPAN_TABLE: TelemetryTable<Span, SourceRefs> = {
+export const SPAN_TABLE: TelemetryTable<Span, SourceRefs, ScannedSpan> = {
   signal: 'traces',
   time: (span) => span.startTimeUnixNano,
   refer: referToSource,
+  referScanned: referToScannedSource,
   targets: [
     {
       table: 'spans',
-      has: () => true,
       columns: [
         'start_time',
         'start_time_unix_nano',
@@ -66,48 +78,93 @@ export const SPAN_TABLE: TelemetryTable<Span, SourceRefs> = {
         'links',
         ...GEN_AI_COLUMNS,
       ],
-      encode(encoder, span, { refs, origin }) {
-        const { attributes, content } = splitContent(span.attributes)
-        encoder.timestamptz(span.startTimeUnixNano)
-        encoder.int8(span.startTimeUnixNano)
-        encoder.int8(refs.resourceId)
-        encoder.int8(refs.scopeId)
-        encodeOrigin(encoder, origin)
-        encoder.hex(span.traceId)
-        encoder.int2(span.kind)
-        encoder.int2(span.status.code)
-        encoder.bool(content !== undefined)
-        encoder.hex(span.spanId)
-        encoder.text(span.service)
-        encoder.text(span.name)
-        encoder.attributes(attributes)
-        encoder.hex(span.parentSpanId)
-        encoder.int8(
-          span.endTimeUnixNano === undefined ? undefined : span.endTimeUnixNano - span.startTimeUnixNano,
-        )
-        encoder.text(span.status.message)
-        encoder.text(span.traceState)
-        encoder.int8(span.flags)
-        encoder.int8(span.droppedAttributesCount)
-        encoder.int8(span.droppedEventsCount)
-        encoder.int8(span.droppedLinksCount)
-        encoder.jsonb(span.events.length === 0 ? undefined : stringifyJson(span.events.map(eventJson)))
-        encoder.jsonb(span.links.length === 0 ? undefined : stringifyJson(span.links.map(linkJson)))
-        encodeGenAi(encoder, span)
-      },
+      parsed: { has: () => true, encode: encodeSpan },
+      scanned: { has: () => true, encode: encodeScannedSpan },
     },
     {
       table: 'span_contents',
-      has: (span) => hasContent(span.attributes),
       columns: ['start_time', ...ORIGIN_COLUMNS, 'trace_id', 'attributes'],
-      encode(encoder, span, { origin }) {
-        encoder.timestamptz(span.startTimeUnixNano)
-        encodeOrigin(encoder, origin)
-        encoder.hex(span.traceId)
-        encoder.attributes(splitContent(span.attributes).content ?? {})
+      parsed: {
+        has: (span) => hasContent(span.attributes),
+        encode(encoder, span, { origin }) {
+          encoder.timestamptz(span.startTimeUnixNano)
+          encodeOrigin(encoder, origin)
+          encoder.hex(span.traceId)
+          encoder.jsonb(stringifyJson(splitContent(span.attributes).content ?? {}))
+        },
+      },
+      scanned: {
+        has: (span) => span.attributes?.hasContent === true,
+        encode(encoder, span, { origin }) {
+          encoder.timestamptzOfMicros(span.micros)
+          encodeOrigin(encoder, origin)
+          encoder.hexDigits(span.bytes, span.traceIdAt, TRACE_ID_DIGITS)
+          encoder.object(span.attributes?.split().content)
+        },
       },
     },
   ],
+}
+
+function encodeSpan(encoder: CopyEncoder, span: Span, { refs, origin }: SpanRow): void {
+  const { attributes, content } = splitContent(span.attributes)
+  encoder.timestamptz(span.startTimeUnixNano)
+  encoder.int8(span.startTimeUnixNano)
+  encoder.int8(refs.resourceId)
+  encoder.int8(refs.scopeId)
+  encodeOrigin(encoder, origin)
+  encoder.hex(span.traceId)
+  encoder.int2(span.kind)
+  encoder.int2(span.status.code)
+  encoder.bool(content !== undefined)
+  encoder.hex(span.spanId)
+  encoder.text(span.service)
+  encoder.text(span.name)
+  encoder.jsonb(stringifyJson(attributes))
+  encoder.hex(span.parentSpanId)
+  encoder.int8(span.endTimeUnixNano === undefined ? undefined : span.endTimeUnixNano - span.startTimeUnixNano)
+  encoder.text(span.status.message)
+  encodeRareFields(encoder, span)
+  encodeGenAi(encoder, span)
+}
+
+function encodeScannedSpan(encoder: CopyEncoder, span: ScannedSpan, { refs, origin }: SpanRow): void {
+  const { bytes, attributes } = span
+  const hasContent = attributes?.hasContent === true
+  encoder.timestamptzOfMicros(span.micros)
+  encoder.unixNano(span.micros, span.nanos)
+  encoder.int8(refs.resourceId)
+  encoder.int8(refs.scopeId)
+  encodeOrigin(encoder, origin)
+  encoder.hexDigits(bytes, span.traceIdAt, TRACE_ID_DIGITS)
+  encoder.int2(span.kind)
+  encoder.int2(span.status.code)
+  encoder.bool(hasContent)
+  encoder.hexDigits(bytes, span.spanIdAt, SPAN_ID_DIGITS)
+  encoder.text(span.source.service)
+  encoder.utf8(bytes, span.nameFrom, span.nameTo)
+  encoder.object(hasContent ? attributes.split().attributes : attributes)
+  if (span.parentSpanIdAt === NO_TEXT) encoder.nulls(1)
+  else encoder.hexDigits(bytes, span.parentSpanIdAt, SPAN_ID_DIGITS)
+  encoder.int8(span.durationNs)
+  encoder.text(span.status.message)
+  if (span.rare === undefined) encoder.nulls(RARE_COLUMNS)
+  else encodeRareFields(encoder, span.rare)
+  if (attributes === undefined) encoder.nulls(GEN_AI_COLUMNS.length)
+  else encodeScannedGenAi(encoder, attributes)
+}
+
+/** From `trace_state` to `links`. */
+const RARE_COLUMNS = 7
+
+function encodeRareFields(encoder: CopyEncoder, rare: RareSpanFields): void {
+  encoder.text(rare.traceState)
+  encoder.int8(rare.flags)
+  encoder.int8(rare.droppedAttributesCount)
+  encoder.int8(rare.droppedEventsCount)
+  encoder.int8(rare.droppedLinksCount)
+  encoder.jsonb(rare.events.length === 0 ? undefined : stringifyJson(rare.events.map(eventJson)))
+  encoder.jsonb(rare.links.length === 0 ? undefined : stringifyJson(rare.links.map(linkJson)))
 }
 
 /** {@link GEN_AI_COLUMNS}. */

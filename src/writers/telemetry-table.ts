@@ -1,4 +1,5 @@
 import type { InstrumentationScope, Resource } from '../models/resource.ts'
+import type { ScannedRecord } from '../models/scan/scanned-record.ts'
 import type { EntryId } from '../models/stream-entry.ts'
 import type { TelemetrySignal } from '../models/telemetry-signal.ts'
 import type { PartitionedTable } from '../retention/partitions.ts'
@@ -12,23 +13,36 @@ export interface RowOrigin {
 }
 
 /** One table that a record has a row in. */
-export interface CopyTarget<T, Refs> {
+export interface CopyTarget<T, Refs, S> {
   readonly table: PartitionedTable
   readonly columns: readonly string[]
+  /** How records that were parsed have rows here. */
+  readonly parsed: RowsOf<T, Refs>
+  /** How records that were not have the same rows. */
+  readonly scanned: RowsOf<S, Refs>
+}
+
+export interface RowsOf<T, Refs> {
   /** Whether this record has a row here at all. */
   has(record: T): boolean
-  /** Encodes one field for each of `columns`. */
+  /** Encodes one field for each of the target's columns. */
   encode(encoder: CopyEncoder, record: T, row: { readonly refs: Refs; readonly origin: RowOrigin }): void
 }
 
 /** How the records of one signal become rows. `Refs` are the ids of interned content that its rows bear. */
-export interface TelemetryTable<T, Refs = unknown> {
+export interface TelemetryTable<T, Refs = unknown, S extends ScannedRecord = ScannedRecord> {
   readonly signal: TelemetrySignal
-  readonly targets: readonly CopyTarget<T, Refs>[]
+  readonly targets: readonly CopyTarget<T, Refs, S>[]
   /** The time, in unix nanoseconds, that decides the partition. */
   time(record: T): bigint
   /** The ids that the rows of this record bear, and the content behind each. */
-  refer(record: T, content: InternedContent): { readonly refs: Refs; readonly rows: readonly ContentRow[] }
+  refer(record: T, content: InternedContent): Referred<Refs>
+  referScanned(record: S, content: InternedContent): Referred<Refs>
+}
+
+export interface Referred<Refs> {
+  readonly refs: Refs
+  readonly rows: readonly ContentRow[]
 }
 
 /** Where a row came from. Redis ids are unsigned. */
@@ -50,8 +64,17 @@ export interface SourceRefs {
 export function referToSource(
   record: { readonly resource: Resource; readonly scope: InstrumentationScope; readonly service: string },
   content: InternedContent,
-): { readonly refs: SourceRefs; readonly rows: readonly ContentRow[] } {
+): Referred<SourceRefs> {
   const resource = content.resource(record.resource, record.service)
   const scope = content.scope(record.scope)
+  return { refs: { resourceId: resource.id, scopeId: scope.id }, rows: [resource, scope] }
+}
+
+/** `referScanned` of the same tables. */
+export function referToScannedSource(
+  { source }: ScannedRecord,
+  content: InternedContent,
+): Referred<SourceRefs> {
+  const { resource, scope } = content.source(source)
   return { refs: { resourceId: resource.id, scopeId: scope.id }, rows: [resource, scope] }
 }

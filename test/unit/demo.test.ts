@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest'
 import { Random } from '../../src/demo/random.ts'
 import { runDemo } from '../../src/demo/run-demo.ts'
 import { createWorkload, type DemoTelemetry } from '../../src/demo/workload.ts'
-import type { Attributes } from '../../src/models/attributes.ts'
 import type { DataPoint } from '../../src/models/data-point.ts'
 import { createDecodeContext } from '../../src/models/decode-context.ts'
 import { RECORD_DECODERS } from '../../src/models/decode-record.ts'
@@ -27,10 +26,7 @@ function run(seed: number, seconds: number): DemoTelemetry {
 }
 
 /** As ingest sees them: what came through JSON. Refused records fail the test. */
-/** A record whose attributes were parsed. */
-type Parsed<T> = T & { readonly attributes: Attributes }
-
-function decode<T>(signal: TelemetrySignal, records: readonly object[]): Parsed<T>[] {
+function decode<T>(signal: TelemetrySignal, records: readonly object[]): T[] {
   const context = createDecodeContext({
     earliest: BigInt(START_MS - 3_600_000) * NANOS_PER_MS,
     latest: BigInt(START_MS + 3_600_000) * NANOS_PER_MS,
@@ -41,7 +37,7 @@ function decode<T>(signal: TelemetrySignal, records: readonly object[]): Parsed<
     RECORD_DECODERS[signal](parseJson(JSON.stringify(record)).value, context),
   )
   expect(outcomes.filter(({ rejection }) => rejection !== undefined)).toEqual([])
-  return outcomes.map(({ record }) => record as unknown as Parsed<T>)
+  return outcomes.map(({ record }) => record as T)
 }
 
 describe('ten minutes of the demo', () => {
@@ -95,7 +91,7 @@ describe('ten minutes of the demo', () => {
   })
 
   test('have several models, providers, services and environments', () => {
-    const distinct = (of: (span: Parsed<Span>) => unknown) =>
+    const distinct = (of: (span: Span) => unknown) =>
       new Set(spans.map(of).filter((value) => value !== undefined)).size
     expect(distinct((span) => span.attributes['gen_ai.request.model'])).toBeGreaterThan(6)
     expect(distinct((span) => span.attributes['gen_ai.provider.name'])).toBe(4)
@@ -148,7 +144,7 @@ describe('ten minutes of the demo', () => {
   test('have cumulative metrics that agree with the spans', () => {
     const last = BigInt(START_MS + 600_000 - 5000) * NANOS_PER_MS
     const latest = points.filter((point) => point.timeUnixNano >= last)
-    const total = (name: string, of: (point: Parsed<DataPoint>) => number) =>
+    const total = (name: string, of: (point: DataPoint) => number) =>
       latest.filter((point) => point.metric.name === name).reduce((sum, point) => sum + of(point), 0)
     const requests = total('gateway.requests', ({ measurement }) =>
       measurement.kind === 'number' ? Number(measurement.value) : Number.NaN,
@@ -173,8 +169,8 @@ describe('ten minutes of the demo', () => {
   })
 })
 
-function groupByTrace(spans: readonly Parsed<Span>[]): Map<string, Parsed<Span>[]> {
-  const traces = new Map<string, Parsed<Span>[]>()
+function groupByTrace(spans: readonly Span[]): Map<string, Span[]> {
+  const traces = new Map<string, Span[]>()
   for (const span of spans) {
     const trace = traces.get(span.traceId)
     if (trace === undefined) traces.set(span.traceId, [span])

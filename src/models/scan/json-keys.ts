@@ -1,11 +1,13 @@
-import { isContentKey } from './content-keys.ts'
-import { GEN_AI_SOURCES, type GenAiSource } from './gen-ai-sources.ts'
+import { isContentKey } from '../content-keys.ts'
+import { GEN_AI_SOURCES, type GenAiSource } from '../gen-ai-sources.ts'
 
-/** A key of JSON objects, and what is known of an attribute of this name. */
+/** A key of JSON objects, or a short text that comes again and again, and what is known of it. */
 export interface JsonKey {
   readonly text: string
   /** As it stands between its quotes. */
   readonly bytes: Uint8Array
+  /** Which field of a record has this name; -1 for none. */
+  readonly field: number
   /** The typed column that an attribute of this name may fill. */
   readonly source: GenAiSource | undefined
   /** Whether an attribute of this name is the body of a prompt or a completion. */
@@ -24,8 +26,13 @@ const MAX_KEY_BYTES = 256
  * is bounded whatever comes, and names made to collide cost a string each.
  */
 export class JsonKeys {
+  readonly #fields: ReadonlyMap<string, number>
   readonly #slots: (JsonKey | undefined)[] = new Array(SLOTS).fill(undefined)
   #forgotten = 0
+
+  constructor(fields: readonly string[]) {
+    this.#fields = new Map(fields.map((name, field) => [name, field]))
+  }
 
   /** How often a key was not remembered, or forgotten for another: in between, `lastObject` can be relied on. */
   get forgotten(): number {
@@ -39,7 +46,7 @@ export class JsonKeys {
     if (first !== undefined && isKey(first, bytes, from, to)) return first
     const second = this.#slots[slot ^ 1]
     if (second !== undefined && isKey(second, bytes, from, to)) return second
-    const key = createKey(bytes.subarray(from, to))
+    const key = this.#create(bytes.subarray(from, to))
     if (to - from > MAX_KEY_BYTES) this.#forgotten += 1
     else if (first === undefined || second !== undefined) {
       if (first !== undefined) this.#forgotten += 1
@@ -47,15 +54,20 @@ export class JsonKeys {
     } else this.#slots[slot ^ 1] = key
     return key
   }
-}
 
-function createKey(bytes: Buffer): JsonKey {
-  const raw = bytes.toString('utf8')
-  const text = raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw
-  // A copy: the buffer that it came in is not to be held for its sake.
-  const copy = Uint8Array.from(bytes)
-  const source = GEN_AI_SOURCES.get(text)
-  return { text, bytes: copy, source, isContent: isContentKey(text), lastObject: 0 }
+  #create(bytes: Buffer): JsonKey {
+    const raw = bytes.toString('utf8')
+    const text = raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw
+    return {
+      text,
+      // A copy: the buffer that it came in is not to be held for its sake.
+      bytes: Uint8Array.from(bytes),
+      field: this.#fields.get(text) ?? -1,
+      source: GEN_AI_SOURCES.get(text),
+      isContent: isContentKey(text),
+      lastObject: 0,
+    }
+  }
 }
 
 function isKey(key: JsonKey, bytes: Uint8Array, from: number, to: number): boolean {

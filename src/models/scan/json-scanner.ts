@@ -7,8 +7,8 @@
 export class JsonScanner {
   protected bytes: Buffer = Buffer.alloc(0)
   protected end = 0
-  /** Of the string that was walked last: whether it is ASCII without escapes. */
-  protected isPlain = false
+  /** What the value is that was walked last. */
+  protected kind: JsonKind = ABSENT
   /** Whether all strings were ASCII so far. */
   protected isAscii = true
   /** Of the key that was walked last: where it ends, and its hash by {@link nextHash}. */
@@ -77,7 +77,7 @@ export class JsonScanner {
       const byte = bytes[at] as number
       if (byte === QUOTE) {
         if (seen > MAX_ASCII) this.isAscii = false
-        this.isPlain = seen <= MAX_ASCII && !hasEscape
+        this.kind = hasEscape ? ESCAPED : TEXT
         return at + 1
       }
       seen |= byte
@@ -94,17 +94,26 @@ export class JsonScanner {
   protected skipNumber(from: number): number {
     const { bytes } = this
     const digits = bytes[from] === MINUS ? from + 1 : from
-    let at = this.#skipDigits(digits)
+    const at = this.#skipDigits(digits)
     // Of several digits the first is no zero.
     if (at === digits || (bytes[digits] === ZERO && at > digits + 1)) return FAIL
+    const isNegative = digits > from
+    this.kind = isNegative || at - from > MAX_PLAIN_DIGITS ? NUMBER : INTEGER
+    const next = bytes[at]
+    if (next === POINT || next === LOWER_E || next === UPPER_E) return this.#skipFraction(digits, at)
+    if (at - digits > MAX_INTEGER_DIGITS || (isNegative && bytes[digits] === ZERO)) this.isNormal = false
+    return at
+  }
+
+  #skipFraction(digits: number, from: number): number {
+    const { bytes } = this
+    this.kind = NUMBER
+    let at = from
     if (bytes[at] === POINT) {
       const fraction = at + 1
-      if (fraction - digits > MAX_WHOLE_DIGITS + 1) this.isNormal = false
       at = this.#skipDigits(fraction)
       if (at === fraction) return FAIL
-      if (at - from > MAX_DECIMAL_BYTES) this.isNormal = false
-    } else if (at - digits > MAX_INTEGER_DIGITS || (digits > from && bytes[digits] === ZERO)) {
-      this.isNormal = false
+      this.isNormal &&= from - digits <= MAX_PLAIN_DIGITS && at - digits <= MAX_DECIMAL_BYTES
     }
     if (bytes[at] !== LOWER_E && bytes[at] !== UPPER_E) return at
     this.isNormal = false
@@ -115,6 +124,7 @@ export class JsonScanner {
   }
 
   protected skipWord(from: number, word: Uint8Array): number {
+    this.kind = WORD
     for (let index = 0; index < word.length; index += 1) {
       if (this.bytes[from + index] !== word[index]) return FAIL
     }
@@ -124,38 +134,42 @@ export class JsonScanner {
   #skipObject(from: number, depth: number, maxDepth: number): number {
     const { bytes } = this
     let at = this.skipWhite(from + 1)
-    if (bytes[at] === CLOSE_BRACE) return at + 1
-    for (;;) {
+    while (bytes[at] !== CLOSE_BRACE) {
       at = this.skipKey(at)
       if (at === FAIL) return FAIL
       at = this.skipValue(at, depth, maxDepth)
       if (at === FAIL) return FAIL
       at = this.skipWhite(at)
-      if (bytes[at] === CLOSE_BRACE) return at + 1
+      if (bytes[at] === CLOSE_BRACE) break
       if (bytes[at] !== COMMA) return FAIL
       at = this.skipWhite(at + 1)
+      if (bytes[at] === CLOSE_BRACE) return FAIL
     }
+    this.kind = OBJECT
+    return at + 1
   }
 
   #skipList(from: number, depth: number, maxDepth: number): number {
     const { bytes } = this
     let at = this.skipWhite(from + 1)
-    if (bytes[at] === CLOSE_BRACKET) return at + 1
-    for (;;) {
+    while (bytes[at] !== CLOSE_BRACKET) {
       at = this.skipValue(at, depth, maxDepth)
       if (at === FAIL) return FAIL
       at = this.skipWhite(at)
-      if (bytes[at] === CLOSE_BRACKET) return at + 1
+      if (bytes[at] === CLOSE_BRACKET) break
       if (bytes[at] !== COMMA) return FAIL
       at = this.skipWhite(at + 1)
+      if (bytes[at] === CLOSE_BRACKET) return FAIL
     }
+    this.kind = LIST
+    return at + 1
   }
 
   /** From behind a backslash. */
   #skipEscape(from: number): number {
     const { bytes } = this
     const escaped = bytes[from] ?? 0
-    if (escaped !== LOWER_U) return ESCAPED[escaped] === 1 ? from + 1 : FAIL
+    if (escaped !== LOWER_U) return ESCAPABLE[escaped] === 1 ? from + 1 : FAIL
     let code = 0
     for (let at = from + 1; at <= from + 4; at += 1) {
       const digit = HEX_DIGITS[bytes[at] ?? 0] ?? 0
@@ -177,6 +191,20 @@ export class JsonScanner {
   }
 }
 
+/** What a value is. */
+export type JsonKind = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7
+export const ABSENT = 0
+/** A string without escapes. */
+export const TEXT = 1
+export const ESCAPED = 2
+/** At most fifteen digits and nothing else. */
+export const INTEGER = 3
+export const NUMBER = 4
+/** true, false or null. */
+export const WORD = 5
+export const OBJECT = 6
+export const LIST = 7
+
 /** Instead of a position: the text is not such as is walked here. */
 export const FAIL = -1
 
@@ -191,8 +219,8 @@ function isWhite(byte: number): boolean {
   return byte <= SPACE && (byte === SPACE || byte === 0x0a || byte === 0x0d || byte === 0x09)
 }
 
-/** A decimal of so many digits before its point is below 2^53: JavaScript takes none for an integer that jsonb would not. */
-const MAX_WHOLE_DIGITS = 15
+/** So many digits are below 2^53: a double holds them, and JavaScript takes no decimal of them for an integer that jsonb would not. */
+const MAX_PLAIN_DIGITS = 15
 /** The shortest text of a double without an exponent has some 25. */
 const MAX_DECIMAL_BYTES = 25
 /** As in `normalizeValue`. */
@@ -208,7 +236,7 @@ const PLUS = 0x2b
 export const COMMA = 0x2c
 const MINUS = 0x2d
 const POINT = 0x2e
-const ZERO = 0x30
+export const ZERO = 0x30
 const NINE = 0x39
 const COLON = 0x3a
 const UPPER_E = 0x45
@@ -223,17 +251,17 @@ const LOWER_U = 0x75
 export const OPEN_BRACE = 0x7b
 export const CLOSE_BRACE = 0x7d
 
-export const TRUE = Buffer.from('true')
-export const FALSE = Buffer.from('false')
-export const NULL = Buffer.from('null')
+const TRUE = Buffer.from('true')
+const FALSE = Buffer.from('false')
+const NULL = Buffer.from('null')
 
 /** 1 for what may follow a backslash, but u. */
-const ESCAPED = Uint8Array.from({ length: 256 }, (_, byte) =>
+const ESCAPABLE = Uint8Array.from({ length: 256 }, (_, byte) =>
   Number('"\\/bfnrt'.includes(String.fromCharCode(byte))),
 )
 
 /** The value of a hex digit and 1; 0 for what is none. */
-const HEX_DIGITS = Uint8Array.from(
+export const HEX_DIGITS = Uint8Array.from(
   { length: 256 },
   (_, byte) => '0123456789abcdef'.indexOf(String.fromCharCode(byte).toLowerCase()) + 1,
 )

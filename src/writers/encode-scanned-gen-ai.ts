@@ -1,0 +1,96 @@
+import { MAX_INDEXED_TEXT_BYTES } from '../models/decode-fields.ts'
+import { GEN_AI_READERS } from '../models/gen-ai.ts'
+import type { GenAiColumn } from '../models/gen-ai-sources.ts'
+import { INTEGER, TEXT } from '../models/scan/json-scanner.ts'
+import type { UnparsedObject } from '../models/scan/unparsed-object.ts'
+import type { CopyEncoder } from './copy-encoder.ts'
+
+const NANOS_PER_SECOND = 1e9
+
+type Form = 'text' | 'tokens' | 'seconds' | 'cost'
+
+/** The columns in the order of the row, and what each holds. */
+const COLUMNS: readonly (readonly [GenAiColumn, Form])[] = [
+  ['operation', 'text'],
+  ['provider', 'text'],
+  ['requestModel', 'text'],
+  ['responseModel', 'text'],
+  ['inputTokens', 'tokens'],
+  ['outputTokens', 'tokens'],
+  ['cachedTokens', 'tokens'],
+  ['reasoningTokens', 'tokens'],
+  ['timeToFirstTokenSeconds', 'seconds'],
+  ['cost', 'cost'],
+  ['sessionId', 'text'],
+  ['userId', 'text'],
+  ['finishReason', 'text'],
+  ['errorType', 'text'],
+]
+
+const PLACES = new Map(COLUMNS.map(([column], place) => [column, place]))
+const NONE = -1
+
+/** Of the span in hand, by column: the member that fills it, its rank, and its value where it had to be parsed. */
+const members = new Int32Array(COLUMNS.length)
+const ranks = new Int32Array(COLUMNS.length)
+const values: unknown[] = COLUMNS.map(() => undefined)
+
+/** The columns that `genAiColumns` finds in attributes, from attributes that were not parsed. */
+export function encodeScannedGenAi(encoder: CopyEncoder, attributes: UnparsedObject): void {
+  members.fill(NONE)
+  const { keys } = attributes.members
+  let hasAny = false
+  for (let member = 0; member < keys.length; member += 1) {
+    const source = keys[member]?.source
+    if (source === undefined) continue
+    const place = PLACES.get(source.column) as number
+    if (members[place] !== NONE && (ranks[place] as number) < source.rank) continue
+    if (!take(attributes, member, place)) continue
+    members[place] = member
+    ranks[place] = source.rank
+    hasAny = true
+  }
+  if (!hasAny) {
+    encoder.nulls(COLUMNS.length)
+    return
+  }
+  for (let place = 0; place < COLUMNS.length; place += 1) encodeColumn(encoder, attributes, place)
+}
+
+/** Whether the column can hold the member. Usual values are left where they are, others read as `genAiColumns` does. */
+function take(attributes: UnparsedObject, member: number, place: number): boolean {
+  const [column, form] = COLUMNS[place] as (typeof COLUMNS)[number]
+  const kind = attributes.kindOf(member)
+  values[place] = undefined
+  if (form === 'text' && kind === TEXT && attributes.bytes[attributes.fromOf(member)] !== OPEN_BRACKET) {
+    const length = attributes.toOf(member) - attributes.fromOf(member)
+    return length > 0 && length <= MAX_INDEXED_TEXT_BYTES
+  }
+  if (form === 'tokens' && kind === INTEGER) {
+    values[place] = attributes.integer(member)
+    return true
+  }
+  values[place] = GEN_AI_READERS[column](attributes.value(member))
+  return values[place] !== undefined
+}
+
+function encodeColumn(encoder: CopyEncoder, attributes: UnparsedObject, place: number): void {
+  const [, form] = COLUMNS[place] as (typeof COLUMNS)[number]
+  const member = members[place] as number
+  if (member === NONE) {
+    encoder.nulls(1)
+    return
+  }
+  const value = values[place]
+  if (value === undefined) encoder.utf8(attributes.bytes, attributes.fromOf(member), attributes.toOf(member))
+  else if (form === 'tokens') encoder.int8(value as number | bigint)
+  else if (form === 'cost') encoder.numeric(value as string)
+  else if (form === 'text') encoder.text(value as string)
+  else {
+    const nanos = Math.round((value as number) * NANOS_PER_SECOND)
+    encoder.int8(Number.isSafeInteger(nanos) ? nanos : undefined)
+  }
+}
+
+/** A text that begins so may be a list of finish reasons. */
+const OPEN_BRACKET = 0x5b
