@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import { AckCommand } from './ack-command.ts'
 
 export interface GroupOfStream {
   readonly stream: string
@@ -34,7 +35,8 @@ export async function ackEntries(
 ): Promise<number> {
   const acks: Promise<number>[] = []
   for (let from = 0; from < ids.length; from += ACK_CHUNK) {
-    acks.push(redis.xack(stream, group, ...ids.slice(from, from + ACK_CHUNK)))
+    const command = new AckCommand(stream, group, ids.slice(from, from + ACK_CHUNK))
+    acks.push(redis.sendCommand(command) as Promise<number>)
   }
   return (await Promise.all(acks)).reduce((sum, acknowledged) => sum + acknowledged, 0)
 }

@@ -84,6 +84,11 @@ export class InFlight {
     this.#wake()
   }
 
+  /** Whether a stream may read more. */
+  hasRoom(stream: string): boolean {
+    return this.#hasRoom(stream, allBytes)
+  }
+
   /** Resolves when a stream may read more. @throws the signal's reason when it aborts first. */
   async room(stream: string, signal: AbortSignal): Promise<void> {
     if (this.#hasRoom(stream, allBytes)) return

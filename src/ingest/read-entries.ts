@@ -67,7 +67,7 @@ type Reply = [stream: Buffer, entries: ReplyEntry[]][] | null
  * Reads one stream as one consumer of its group.
  *
  * States: *pending*, re-reads what was delivered to this consumer but never acknowledged, from the beginning of its list; when that is read,
- * *fresh*, reads `>`. An error (a lost connection may have lost a reply, whose entries are then pending), a lost connection of others to the same Redis and a group that is gone lead to *settling*: wait until
+ * *fresh*, reads `>`, one reply ahead where more is there. An error (a lost connection may have lost a reply, whose entries are then pending), a lost connection of others to the same Redis and a group that is gone lead to *settling*: wait until
  * all that was read is settled, so that nothing is read twice, then pending again. So does finding more pending than is held. From
  * fresh, now and then: *claiming*, takes over what consumers that are gone left pending. Told to stop, it reads no more, waits until what
  * was read is settled, and reads once more what could not be acknowledged.
@@ -75,6 +75,8 @@ type Reply = [stream: Buffer, entries: ReplyEntry[]][] | null
 export class EntryReader {
   readonly #options: ReadOptions
   #count = FIRST_COUNT
+  /** Entries that the last fresh read asked for. */
+  #asked = FIRST_COUNT
   #largestBytes = 1
   #mustReread = true
   #isBlocked = false
@@ -124,15 +126,24 @@ export class EntryReader {
 
   async *#readUntilStopped(): AsyncGenerator<EntryChunk> {
     const { stopping, onError } = this.#options
-    for (let failures = 0; !stopping.aborted; ) {
+    let ahead: Promise<EntryChunk | undefined> | undefined
+    for (let failures = 0; ahead !== undefined || !stopping.aborted; ) {
       try {
-        if (this.#mustReread) yield* this.#readPending(stopping)
-        if (performance.now() >= this.#claimAt) yield* this.#claimIdle()
-        if (stopping.aborted) return
-        const chunk = await this.#readFresh()
+        if (ahead === undefined && this.#mustReread) yield* this.#readPending(stopping)
+        if (ahead === undefined && this.#isClaimDue()) yield* this.#claimIdle()
+        if (ahead === undefined && stopping.aborted) return
+        const reading: Promise<EntryChunk | undefined> = ahead ?? this.#readFresh()
+        ahead = undefined
+        const chunk = await reading
         failures = 0
         this.#problem = undefined
-        if (chunk !== undefined) yield chunk
+        if (chunk === undefined) continue
+        if (this.#mayReadAhead(chunk)) {
+          ahead = this.#readFresh()
+          // Who takes it learns of it; when nobody does, what it read stays pending.
+          ahead.catch(() => undefined)
+        }
+        yield chunk
       } catch (error) {
         if (stopping.aborted && error === stopping.reason) return
         if (!isRetryable(error)) throw error
@@ -146,6 +157,18 @@ export class EntryReader {
           .catch(() => undefined)
       }
     }
+  }
+
+  /** With more to come at once, the next reply is made while this one is decoded. What was read ahead is given out before anything else is done. */
+  #mayReadAhead({ entries }: EntryChunk): boolean {
+    const { stopping, stream, inFlight } = this.#options
+    const isBacklog = entries.length >= this.#asked
+    const isUndisturbed = !this.#mustReread && !this.#isClaimDue() && !stopping.aborted
+    return isBacklog && isUndisturbed && inFlight.hasRoom(stream)
+  }
+
+  #isClaimDue(): boolean {
+    return performance.now() >= this.#claimAt
   }
 
   /**
@@ -268,6 +291,7 @@ export class EntryReader {
     await inFlight.room(stream, stopping)
     this.#isBlocked = true
     try {
+      this.#asked = this.#count
       const reply = await this.#xreadgroup('>', this.#count)
       return reply.length === 0 ? undefined : this.#chunk(reply, true)
     } catch (error) {
