@@ -2,7 +2,7 @@ import { SPAN_ID_DIGITS, TRACE_ID_DIGITS } from '../models/decode-id.ts'
 import { stringifyJson } from '../models/json.ts'
 import type { LogRecord } from '../models/log-record.ts'
 import type { ScannedLogRecord } from '../models/scan/scan-log-record.ts'
-import { NO_TEXT } from '../models/scan/scanned-record.ts'
+import { NONE } from '../models/scan/scanned-record.ts'
 import type { CopyEncoder } from './copy-encoder.ts'
 import {
   encodeOrigin,
@@ -94,7 +94,7 @@ function encodeScannedLogRecord(
   encoder.text(record.severityText)
   encodeId(encoder, bytes, record.traceIdAt, TRACE_ID_DIGITS)
   encodeId(encoder, bytes, record.spanIdAt, SPAN_ID_DIGITS)
-  if (observedMicros === NO_TEXT) encoder.nulls(1)
+  if (observedMicros === NONE) encoder.nulls(1)
   else encoder.unixNano(observedMicros, record.observedNanos)
   encodeText(encoder, bytes, record.eventNameFrom, record.eventNameTo)
   encoder.int8(record.flags)
@@ -102,11 +102,11 @@ function encodeScannedLogRecord(
 }
 
 function encodeText(encoder: CopyEncoder, bytes: Buffer, from: number, to: number): void {
-  if (from === NO_TEXT) encoder.nulls(1)
+  if (from === NONE) encoder.nulls(1)
   else encoder.utf8(bytes, from, to)
 }
 
 function encodeId(encoder: CopyEncoder, bytes: Buffer, at: number, digits: number): void {
-  if (at === NO_TEXT) encoder.nulls(1)
+  if (at === NONE) encoder.nulls(1)
   else encoder.hexDigits(bytes, at, digits)
 }

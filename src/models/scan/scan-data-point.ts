@@ -7,14 +7,14 @@ import { ABSENT } from './json-scanner.ts'
 import { LookupCache } from './lookup-cache.ts'
 import type { RecordScan } from './record-scanner.ts'
 import type { RecordSlots } from './record-slots.ts'
-import { NO_TEXT, SCANNED, type ScannedRecord } from './scanned-record.ts'
+import { NONE, SCANNED, type ScannedRecord } from './scanned-record.ts'
 import { SOURCE_FIELDS, SourceCache } from './source-cache.ts'
 
 /** A point of a gauge, counter, up-down counter or histogram, without exemplars. */
 export interface ScannedDataPoint extends ScannedRecord, Pick<DataPoint, 'flags' | 'measurement'> {
   /** Shared by all points that say the same in the same words, hence frozen. */
   readonly metric: MetricDefinition
-  /** {@link NO_TEXT} where it has no start; the nanoseconds that are left in the other. */
+  /** {@link NONE} where it has no start; the nanoseconds that are left in the other. */
   readonly startMicros: number
   readonly startNanos: number
 }
@@ -68,7 +68,7 @@ function scanDataPoint(
 ): ScannedDataPoint | undefined {
   const hasStart = !slots.isUnset(START)
   if (hasStart && !slots.readTime(START)) return undefined
-  const startMicros = hasStart ? slots.micros : NO_TEXT
+  const startMicros = hasStart ? slots.micros : NONE
   const startNanos = slots.nanos
   if (!slots.readTime(TIME) || !slots.isAccepted(slots.micros)) return undefined
   const { micros, nanos, attributes } = slots

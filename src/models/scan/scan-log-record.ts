@@ -6,10 +6,10 @@ import type { LogRecord } from '../log-record.ts'
 import { ABSENT, FAIL, TEXT } from './json-scanner.ts'
 import type { RecordScan } from './record-scanner.ts'
 import type { RecordSlots } from './record-slots.ts'
-import { NO_TEXT, SCANNED, type ScannedRecord } from './scanned-record.ts'
+import { NONE, SCANNED, type ScannedRecord } from './scanned-record.ts'
 import { SOURCE_FIELDS, SourceCache } from './source-cache.ts'
 
-/** A log record whose texts are at positions of its bytes; each is {@link NO_TEXT} where it has none. */
+/** A log record whose texts are at positions of its bytes; each is {@link NONE} where it has none. */
 export interface ScannedLogRecord
   extends ScannedRecord,
     Pick<LogRecord, 'severityNumber' | 'severityText' | 'flags' | 'droppedAttributesCount'> {
@@ -19,7 +19,7 @@ export interface ScannedLogRecord
   readonly bodyTo: number
   readonly eventNameFrom: number
   readonly eventNameTo: number
-  /** {@link NO_TEXT} where it was not observed at a time of its own; the nanoseconds that are left in the other. */
+  /** {@link NONE} where it was not observed at a time of its own; the nanoseconds that are left in the other. */
   readonly observedMicros: number
   readonly observedNanos: number
 }
@@ -77,14 +77,14 @@ function scanLogRecord(
   if (hasEventName && !isIndexedText(slots, EVENT_NAME)) return undefined
   const hasTraceId = !slots.isUnset(TRACE_ID)
   const hasSpanId = !slots.isUnset(SPAN_ID)
-  const traceIdAt = hasTraceId ? slots.hex(TRACE_ID, TRACE_ID_DIGITS) : NO_TEXT
-  const spanIdAt = hasSpanId ? slots.hex(SPAN_ID, SPAN_ID_DIGITS) : NO_TEXT
+  const traceIdAt = hasTraceId ? slots.hex(TRACE_ID, TRACE_ID_DIGITS) : NONE
+  const spanIdAt = hasSpanId ? slots.hex(SPAN_ID, SPAN_ID_DIGITS) : NONE
   if ((hasTraceId && traceIdAt === FAIL) || (hasSpanId && spanIdAt === FAIL)) return undefined
   const { attributes } = slots
   if (attributes === undefined && !slots.isUnset(ATTRIBUTES)) return undefined
   const isObserved = !slots.isUnset(OBSERVED_TIME)
   if (isObserved && !slots.readTime(OBSERVED_TIME)) return undefined
-  const observedMicros = isObserved ? slots.micros : NO_TEXT
+  const observedMicros = isObserved ? slots.micros : NONE
   const observedNanos = slots.nanos
   if (!readTime(slots, context)) return undefined
   const { micros, nanos } = slots
@@ -109,10 +109,10 @@ function scanLogRecord(
     droppedAttributesCount: readUint32(slots.value(DROPPED), 'droppedAttributesCount', context),
     traceIdAt,
     spanIdAt,
-    bodyFrom: hasBody ? slots.fromOf(body) : NO_TEXT,
-    bodyTo: hasBody ? slots.toOf(body) : NO_TEXT,
-    eventNameFrom: hasEventName ? slots.fromOf(EVENT_NAME) : NO_TEXT,
-    eventNameTo: hasEventName ? slots.toOf(EVENT_NAME) : NO_TEXT,
+    bodyFrom: hasBody ? slots.fromOf(body) : NONE,
+    bodyTo: hasBody ? slots.toOf(body) : NONE,
+    eventNameFrom: hasEventName ? slots.fromOf(EVENT_NAME) : NONE,
+    eventNameTo: hasEventName ? slots.toOf(EVENT_NAME) : NONE,
     observedMicros,
     observedNanos,
   }

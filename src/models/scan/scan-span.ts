@@ -7,14 +7,14 @@ import type { Span, SpanKind } from '../span.ts'
 import { ABSENT, FAIL, TEXT } from './json-scanner.ts'
 import type { RecordScan } from './record-scanner.ts'
 import type { RecordSlots } from './record-slots.ts'
-import { NO_TEXT, SCANNED, type ScannedRecord } from './scanned-record.ts'
+import { NONE, SCANNED, type ScannedRecord } from './scanned-record.ts'
 import { SOURCE_FIELDS, SourceCache } from './source-cache.ts'
 
 /** A span whose ids are hex digits at positions of its bytes. */
 export interface ScannedSpan extends ScannedRecord {
   readonly traceIdAt: number
   readonly spanIdAt: number
-  /** {@link NO_TEXT} for a root. */
+  /** {@link NONE} for a root. */
   readonly parentSpanIdAt: number
   readonly nameFrom: number
   readonly nameTo: number
@@ -73,7 +73,7 @@ function scanSpan(slots: RecordSlots, sources: SourceCache, context: DecodeConte
   const traceIdAt = slots.hex(TRACE_ID, TRACE_ID_DIGITS)
   const spanIdAt = slots.hex(SPAN_ID, SPAN_ID_DIGITS)
   const isRoot = slots.isUnset(PARENT_SPAN_ID)
-  const parentSpanIdAt = isRoot ? NO_TEXT : slots.hex(PARENT_SPAN_ID, SPAN_ID_DIGITS)
+  const parentSpanIdAt = isRoot ? NONE : slots.hex(PARENT_SPAN_ID, SPAN_ID_DIGITS)
   if (traceIdAt === FAIL || spanIdAt === FAIL || (parentSpanIdAt === FAIL && !isRoot)) return undefined
   const nameFrom = slots.fromOf(NAME)
   const nameTo = slots.toOf(NAME)

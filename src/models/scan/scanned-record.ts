@@ -16,8 +16,8 @@ export interface ScannedRecord {
   readonly attributes: UnparsedObject | undefined
 }
 
-/** A text in the bytes of a record, from the first byte to before the last; -1 when there is none. */
-export const NO_TEXT = -1
+/** Instead of a position in the bytes, or of a time: the record has none. */
+export const NONE = -1
 
 export function isScanned(record: unknown): record is ScannedRecord {
   return typeof record === 'object' && record !== null && SCANNED in record
