@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { DecodedChunk, DecodedEntry } from '../writers/batch.ts'
 import type { RecordDecoder } from '../writers/record-decoder.ts'
 import { decodeEntry } from './decode-entry.ts'
@@ -45,6 +46,8 @@ export async function* decodeEntries<T>(
       inFlight.decoded(stream, records)
       onDecoded({ entries: decoded.length, records, cleaned: context.cleaned })
       yield { contiguous, readAt, entries: decoded }
+      // A reply may hold thousands of records: in between, what PostgreSQL and Redis wait for goes out.
+      await turn()
     }
   }
 }

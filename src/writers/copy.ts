@@ -13,8 +13,11 @@ export interface EncodedCopy {
   readonly positions: readonly number[]
 }
 
-/** A chunk is two writes on the socket (pg-copy-streams): large enough that it does not matter, small enough to push back. */
-const CHUNK_BYTES = 128 * 1024
+/**
+ * A chunk is two writes on the socket (pg-copy-streams), and the next one is written in a later turn of the event loop, each of which may take some milliseconds while
+ * records are decoded: few chunks a batch, small enough to push back.
+ */
+const CHUNK_BYTES = 512 * 1024
 
 /**
  * Copies all rows but those of the records in `skip`, in one COPY.
