@@ -6,7 +6,7 @@ import { parseJson } from '../models/json.ts'
 import type { Rejection } from '../models/rejection.ts'
 import type { ScannedRecord } from '../models/scan/scanned-record.ts'
 import { ENTRY_MAX_BYTES, ENTRY_MAX_RECORDS } from '../models/stream-entry.ts'
-import type { DecodedEntry } from '../writers/batch.ts'
+import type { DecodedEntry, EntryOrigin } from '../writers/batch.ts'
 import type { DecodedRecords, RecordDecoder } from '../writers/record-decoder.ts'
 import type { StreamEntry } from './stream-entries.ts'
 
@@ -25,11 +25,26 @@ export function decodeEntry<T>(
   begin(entry, context)
   const decoded = scanJson(fields, decoder, context) ?? decodeFields(entry, decoder, context)
   const { records, recordIndexes, letters } = decoded
-  const decodeAgain = () => {
-    begin(entry, context)
-    return decodeFields(entry, decoder, context)
+  const origin = new EntryAsRead(entry, decoder, context)
+  return { id, bytes, crc: fieldsCrc(fields), records, recordIndexes, letters, origin }
+}
+
+/** All that is kept of an entry until its batch is committed, tens of thousands a second: small, and no closure. */
+class EntryAsRead<T> implements EntryOrigin<T> {
+  readonly #entry: StreamEntry
+  readonly #decoder: RecordDecoder<T>
+  readonly #context: DecodeContext
+
+  constructor(entry: StreamEntry, decoder: RecordDecoder<T>, context: DecodeContext) {
+    this.#entry = entry
+    this.#decoder = decoder
+    this.#context = context
   }
-  return { id, bytes, crc: fieldsCrc(fields), records, recordIndexes, letters, decodeAgain }
+
+  decodeAgain(): DecodedRecords<T> {
+    begin(this.#entry, this.#context)
+    return decodeFields(this.#entry, this.#decoder, this.#context)
+  }
 }
 
 function begin({ id, bytes }: StreamEntry, context: DecodeContext): void {
@@ -133,9 +148,8 @@ function isWord(field: Buffer | undefined, word: string): boolean {
   return true
 }
 
-const JSON_NAME = Buffer.from('json')
 /** What {@link fieldsCrc} has come to after the name of an entry of JSON. */
-const JSON_NAME_CRC = crc32(JSON_NAME, 2 + JSON_NAME.length)
+const JSON_NAME_CRC = crc32('json', 2 + 'json'.length)
 
 /** crc32 over names and values, each with its length mixed in, so that "ab","c" differs from "a","bc". */
 export function fieldsCrc(fields: readonly Buffer[]): number {

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { isRetryable } from '../errors.ts'
 import { backoffMs, sleep } from '../lifecycle.ts'
-import { parseEntryId } from '../models/stream-entry.ts'
+import { type EntryId, parseEntryId } from '../models/stream-entry.ts'
 import { whenReady } from '../redis.ts'
 import { claimIdle } from './claim-idle.ts'
 import { ensureGroup, type GroupOfStream, replyStartsWith } from './consumer-group.ts'
@@ -60,7 +60,10 @@ const NOT_READ_YET = 'nothing was read yet'
 const CLAIM_INTERVAL_MAX_MS = 30_000
 
 /** The fields are null of an entry that is pending, but no longer in the stream. */
-type ReplyEntry = readonly [id: Buffer, fields: readonly Buffer[] | null]
+type ReplyEntry = readonly [id: Buffer, fields: Buffer[] | null]
+
+/** In place of each entry's own: entries are held until they are committed. */
+const JSON_NAME = Buffer.from('json')
 type Reply = [stream: Buffer, entries: ReplyEntry[]][] | null
 
 /**
@@ -318,16 +321,23 @@ export class EntryReader {
     const entries: StreamEntry[] = []
     let bytes = 0
     let largest = this.#largestBytes * LARGEST_DECAY
+    let last: EntryId | undefined
     for (const [id, fields] of reply) {
       if (fields === null) continue
+      if (fields.length === 2 && isJsonName(fields[0])) fields[0] = JSON_NAME
       const size = bytesOfFields(fields)
       bytes += size
       largest = Math.max(largest, size)
-      entries.push({ id: parseEntryId(id.toString('latin1')), fields, bytes: size })
+      last = parseEntryId(id.toString('latin1'), last)
+      entries.push({ id: last, fields, bytes: size })
     }
     inFlight.read(stream, { entries: entries.length, bytes })
     this.#largestBytes = largest
     this.#count = Math.min(maxCount, this.#count * 2, Math.max(1, Math.floor(REPLY_TARGET_BYTES / largest)))
     return { contiguous, readAt: Date.now(), entries }
   }
+}
+
+function isJsonName(name: Buffer | undefined): boolean {
+  return name?.length === JSON_NAME.length && JSON_NAME.equals(name)
 }

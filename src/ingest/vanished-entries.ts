@@ -67,7 +67,7 @@ export class VanishedEntries {
   async #findListed(ids: readonly string[]): Promise<ReadonlySet<string> | undefined> {
     const { pool, stream, patienceMs, pauseMs = PAUSE_MS, frozenSessions, onFrozenEnded } = this.#options
     if (performance.now() < this.#pausedUntil) return undefined
-    const listed = await findListed(pool, { stream, ids: ids.map(parseEntryId), patienceMs })
+    const listed = await findListed(pool, { stream, ids: ids.map((id) => parseEntryId(id)), patienceMs })
     if (listed !== undefined) return listed
     this.#pausedUntil = performance.now() + pauseMs
     const ended = await frozenSessions.end()

@@ -15,10 +15,11 @@ export const ENTRY_MAX_BYTES = 16 * 1024 * 1024
 /** An entry of more records is refused as a whole: a batch holds whole entries, and each refused record costs a dead letter. */
 export const ENTRY_MAX_RECORDS = 20_000
 
-/** Parses `ms-seq` as Redis writes it. */
-export function parseEntryId(text: string): EntryId {
+/** Parses `ms-seq` as Redis writes it. @param before an id that may have the same milliseconds: they are shared then. */
+export function parseEntryId(text: string, before?: EntryId): EntryId {
   const dash = text.indexOf('-')
-  return { ms: BigInt(text.slice(0, dash)), seq: BigInt(text.slice(dash + 1)) }
+  const ms = BigInt(text.slice(0, dash))
+  return { ms: before?.ms === ms ? before.ms : ms, seq: BigInt(text.slice(dash + 1)) }
 }
 
 /** Whether `a` comes before `b` in a stream. */

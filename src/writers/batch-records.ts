@@ -47,7 +47,7 @@ export class BatchRecords<T> {
     if (entryPosition === undefined || entry === undefined)
       throw new RangeError(`No record at position ${position} of the batch`)
     const recordIndex = this.#recordIndexes[position] ?? 0
-    const { records, recordIndexes } = entry.decodeAgain()
+    const { records, recordIndexes } = entry.origin.decodeAgain()
     const record = records[recordIndexes.indexOf(recordIndex)]
     if (record === undefined)
       throw new Error(`Record ${recordIndex} of an entry is another one when it is decoded again`)
@@ -58,7 +58,7 @@ export class BatchRecords<T> {
   decodeAll(visit: (record: T, position: number) => void): void {
     let position = 0
     for (const entry of this.#entries) {
-      for (const record of entry.decodeAgain().records) {
+      for (const record of entry.origin.decodeAgain().records) {
         visit(record, position)
         position += 1
       }

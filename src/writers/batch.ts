@@ -13,8 +13,12 @@ export interface DecodedEntry<T> {
   /** Position in the entry of each of `records`. */
   readonly recordIndexes: readonly number[]
   readonly letters: readonly DeadLetter[]
-  /** Makes the same records once more, from what was parsed. Where it is not given the records are kept. */
-  readonly decodeAgain?: () => DecodedAgain<T>
+  /** What makes its records once more. Where it is not given they are kept. */
+  readonly origin?: EntryOrigin<T>
+}
+
+export interface EntryOrigin<T> {
+  decodeAgain(): DecodedAgain<T>
 }
 
 /** The records of an entry, all of them parsed. */
@@ -25,7 +29,7 @@ export interface DecodedAgain<T> {
 
 /** An entry of a batch, its good records rows already. */
 export interface BatchEntry<T> extends Pick<DecodedEntry<T>, 'id' | 'crc' | 'bytes' | 'letters'> {
-  readonly decodeAgain: () => DecodedAgain<T>
+  readonly origin: EntryOrigin<T>
 }
 
 /** The decoded entries of one read. */
@@ -206,6 +210,6 @@ export class Batcher<T, Out> extends Transform {
 }
 
 export function batchEntry<T>(entry: DecodedEntry<T>): BatchEntry<T> {
-  const { id, crc, bytes, letters, decodeAgain = () => entry as DecodedAgain<T> } = entry
-  return { id, crc, bytes, letters, decodeAgain }
+  const { id, crc, bytes, letters, origin } = entry
+  return { id, crc, bytes, letters, origin: origin ?? { decodeAgain: () => entry as DecodedAgain<T> } }
 }

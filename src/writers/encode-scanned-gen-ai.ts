@@ -29,8 +29,9 @@ const COLUMNS: readonly (readonly [GenAiColumn, Form])[] = [
 
 const PLACES = new Map(COLUMNS.map(([column], place) => [column, place]))
 const NONE = -1
+const WHERE_IT_IS = Symbol('where it is')
 
-/** Of the span in hand, by column: the member that fills it, its rank, and its value where it had to be parsed. */
+/** Of the span in hand, by column: the member that fills it, its rank, and what it holds. */
 const members = new Int32Array(COLUMNS.length)
 const ranks = new Int32Array(COLUMNS.length)
 const values: unknown[] = COLUMNS.map(() => undefined)
@@ -45,7 +46,9 @@ export function encodeScannedGenAi(encoder: CopyEncoder, attributes: UnparsedObj
     if (source === undefined) continue
     const place = PLACES.get(source.column) as number
     if (members[place] !== NONE && (ranks[place] as number) < source.rank) continue
-    if (!take(attributes, member, place)) continue
+    const value = read(attributes, member, place)
+    if (value === undefined) continue
+    values[place] = value
     members[place] = member
     ranks[place] = source.rank
     hasAny = true
@@ -57,21 +60,16 @@ export function encodeScannedGenAi(encoder: CopyEncoder, attributes: UnparsedObj
   for (let place = 0; place < COLUMNS.length; place += 1) encodeColumn(encoder, attributes, place)
 }
 
-/** Whether the column can hold the member. Usual values are left where they are, others read as `genAiColumns` does. */
-function take(attributes: UnparsedObject, member: number, place: number): boolean {
+/** What the column holds of the member: usual text is left {@link WHERE_IT_IS}, else what `genAiColumns` reads; undefined where it cannot hold it. */
+function read(attributes: UnparsedObject, member: number, place: number): unknown {
   const [column, form] = COLUMNS[place] as (typeof COLUMNS)[number]
   const kind = attributes.kindOf(member)
-  values[place] = undefined
   if (form === 'text' && kind === TEXT && attributes.bytes[attributes.fromOf(member)] !== OPEN_BRACKET) {
     const length = attributes.toOf(member) - attributes.fromOf(member)
-    return length > 0 && length <= MAX_INDEXED_TEXT_BYTES
+    return length > 0 && length <= MAX_INDEXED_TEXT_BYTES ? WHERE_IT_IS : undefined
   }
-  if (form === 'tokens' && kind === INTEGER) {
-    values[place] = attributes.integer(member)
-    return true
-  }
-  values[place] = GEN_AI_READERS[column](attributes.value(member))
-  return values[place] !== undefined
+  if (form === 'tokens' && kind === INTEGER) return attributes.integer(member)
+  return GEN_AI_READERS[column](attributes.value(member))
 }
 
 function encodeColumn(encoder: CopyEncoder, attributes: UnparsedObject, place: number): void {
@@ -82,7 +80,8 @@ function encodeColumn(encoder: CopyEncoder, attributes: UnparsedObject, place: n
     return
   }
   const value = values[place]
-  if (value === undefined) encoder.utf8(attributes.bytes, attributes.fromOf(member), attributes.toOf(member))
+  if (value === WHERE_IT_IS)
+    encoder.utf8(attributes.bytes, attributes.fromOf(member), attributes.toOf(member))
   else if (form === 'tokens') encoder.int8(value as number | bigint)
   else if (form === 'cost') encoder.numeric(value as string)
   else if (form === 'text') encoder.text(value as string)

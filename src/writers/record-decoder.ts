@@ -39,10 +39,13 @@ const SCANS: Readonly<Record<TelemetrySignal, () => RecordScan>> = {
 
 /** The good and the refused records of one entry. */
 export interface DecodedRecords<T> {
-  readonly records: T[]
-  readonly recordIndexes: number[]
-  readonly letters: DeadLetter[]
+  readonly records: readonly T[]
+  readonly recordIndexes: readonly number[]
+  readonly letters: readonly DeadLetter[]
 }
+
+const FIRST_ONLY: readonly number[] = [0]
+const NO_LETTERS: readonly DeadLetter[] = []
 
 /** Decodes the loose records of one signal, whatever they came in. */
 export class RecordDecoder<T> {
@@ -80,7 +83,9 @@ export class RecordDecoder<T> {
   ): DecodedRecords<T | ScannedRecord> {
     const [first] = inputs
     // Nearly every entry is one record of the usual form.
-    if (inputs.length === 1 && isScanned(first)) return { records: [first], recordIndexes: [0], letters: [] }
+    if (inputs.length === 1 && isScanned(first)) {
+      return { records: [first], recordIndexes: FIRST_ONLY, letters: NO_LETTERS }
+    }
     const decode = (input: unknown) => (isScanned(input) ? { record: input } : this.#decode(input, context))
     return decodeEach<T | ScannedRecord>(inputs, decode)
   }

@@ -47,9 +47,9 @@ test(
     const path = join(folder, 'report.json')
     const { code, stdout, stderr } = await bench([
       '--only',
-      'spans,points',
+      'spans',
       '--rows',
-      '500',
+      '20000',
       '--rounds',
       '1',
       '--json',
@@ -58,9 +58,9 @@ test(
     expect(stderr).not.toContain('error')
     expect(code).toBe(0)
     const report = JSON.parse(await readFile(path, 'utf8')) as BenchReport
-    expect(report.signals.map(({ signal }) => signal)).toEqual(['traces', 'metrics'])
+    expect(report.signals.map(({ signal }) => signal)).toEqual(['traces'])
     for (const { signal, rows, contenders } of report.signals) {
-      expect(rows).toBe(500)
+      expect(rows).toBe(20_000)
       expect(
         contenders.map(({ part, form, copy }) => [part, form ?? copy?.format, copy?.connections]),
         signal,
@@ -79,19 +79,37 @@ test(
         expect(runs, what).toHaveLength(1)
         const [run] = runs
         expect(run?.rowsPerSecond, what).toBeGreaterThan(0)
-        if (part === 'ingest') expect(run?.fromFirstRead?.rows, what).toBe(500)
+        if (part === 'ingest') expect(run?.fromFirstRead?.rows, what).toBe(20_000)
         if (process.platform !== 'linux') continue
         expect(run?.cpuPerRow.postgres, what).toBeGreaterThanOrEqual(0)
         if (part !== 'copy') expect(run?.cpuPerRow.node, what).toBeGreaterThan(0)
         if (part !== 'copy') expect(run?.peakRssBytes, what).toBeGreaterThan(1e7)
       }
     }
+    expectSpeed(report)
     expect(stdout).toMatch(/^spans +to \\copy +same connections +rows\/s/m)
     const compared = await runObservatory(['bench', 'compare', path, path], { cwd: folder })
-    expect(compared.stdout).toMatch(/^points: service, arrays of 100 .* 0 %/m)
+    expect(compared.stdout).toMatch(/^spans: service, arrays of 100 .* 0 %/m)
   },
   TIMEOUT_MS,
 )
+
+/**
+ * Nothing may slow ingest unseen: recorded in docs/performance.md are 0.8 and 1.1 times \\copy, and 3 times the INSERT consumer. Beside another test, and with so few
+ * rows, a third of that is what can be asked for.
+ */
+function expectSpeed({ signals }: BenchReport): void {
+  const rates = new Map(
+    signals[0]?.contenders.map(({ form, copy, runs }) => [
+      form ?? (copy === undefined ? 'insert' : `${copy.format} ${copy.connections}`),
+      runs[0]?.rowsPerSecond ?? 0,
+    ]),
+  )
+  const ratio = (one: string, other: string) => (rates.get(one) ?? 0) / (rates.get(other) ?? Infinity)
+  expect(ratio('json', 'text 1'), 'one record an entry, to \\copy').toBeGreaterThan(0.25)
+  expect(ratio('array', 'text 1'), 'arrays, to \\copy').toBeGreaterThan(0.35)
+  expect(ratio('json', 'insert'), 'one record an entry, to an INSERT consumer').toBeGreaterThan(1)
+}
 
 test(
   'without psql the files are sent by COPY all the same, and the report says so',

@@ -6,10 +6,22 @@ const MAX_CHARACTERS = 4_000_000
 const MAX_TEXT = 65_536
 /** What is held beside the text. */
 const TEXT_COST = 512
+/** Of those met of late. A power of two. */
+const SLOTS = 1024
 
-/** Remembers what was made of some fields of a record, by the JSON they were. Records of one program say the same there again and again. */
+interface Known<T> {
+  /** The JSON of each field. */
+  readonly parts: readonly Uint8Array[]
+  readonly value: T
+}
+
+/**
+ * Remembers what was made of some fields of a record, by the JSON they were. Records of one program say the same there again and again: those of late are found
+ * by comparing bytes, the others by their text.
+ */
 export class LookupCache<T> {
   readonly #fields: readonly number[]
+  readonly #recent: (Known<T> | undefined)[] = new Array(SLOTS).fill(undefined)
   readonly #values = new Map<string, T>()
   #characters = 0
 
@@ -19,6 +31,15 @@ export class LookupCache<T> {
 
   /** What is known of the fields as they are in this record, or what `make` makes of them, which may be nothing. */
   find(slots: RecordSlots, make: () => T | undefined): T | undefined {
+    const slot = slots.hashOf(this.#fields) & (SLOTS - 1)
+    const recent = this.#recent[slot]
+    if (recent !== undefined && slots.says(this.#fields, recent.parts)) return recent.value
+    const value = this.#findByText(slots, make)
+    if (value !== undefined) this.#recent[slot] = { parts: slots.copyOf(this.#fields), value }
+    return value
+  }
+
+  #findByText(slots: RecordSlots, make: () => T | undefined): T | undefined {
     let text = ''
     // JSON has newlines between the parts of an object only: no two records of different values have one text.
     for (const field of this.#fields) text += `${slots.raw(field)}\n`

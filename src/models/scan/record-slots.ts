@@ -23,6 +23,8 @@ import { UnparsedObject } from './unparsed-object.ts'
 const MIN_NANO_DIGITS = 16
 const MAX_NANO_DIGITS = 19
 const SUB_MICRO_DIGITS = 3
+/** Of each field, for a hash. */
+const HASHED_BYTES = 24
 /** Longer texts are no words. */
 const MAX_WORD_BYTES = 64
 
@@ -200,6 +202,44 @@ export class RecordSlots extends JsonScanner {
   parsed(field: number): unknown {
     if (this.#kinds[field] === ABSENT) return undefined
     return parseJson(this.bytes.toString('utf8', this.#froms[field], this.#tos[field])).value
+  }
+
+  /** A hash of some fields: of what each ends with, where the names of processes and the like differ. */
+  hashOf(fields: readonly number[]): number {
+    const { bytes } = this
+    let hash = FIRST_HASH
+    for (const field of fields) {
+      if (this.#kinds[field] === ABSENT) continue
+      const from = this.#froms[field] as number
+      const to = this.#tos[field] as number
+      hash = nextHash(hash, to - from)
+      for (let at = Math.max(from, to - HASHED_BYTES); at < to; at += 1)
+        hash = nextHash(hash, bytes[at] as number)
+    }
+    return hash ^ (hash >>> 16)
+  }
+
+  /** Whether the JSON of some fields is the same as that of {@link copyOf}. */
+  says(fields: readonly number[], parts: readonly Uint8Array[]): boolean {
+    const { bytes } = this
+    for (let index = 0; index < fields.length; index += 1) {
+      const field = fields[index] as number
+      const part = parts[index] as Uint8Array
+      const from = this.#froms[field] as number
+      const length = this.#kinds[field] === ABSENT ? 0 : (this.#tos[field] as number) - from
+      if (part.length !== length) return false
+      for (let at = 0; at < length; at += 1) if (part[at] !== bytes[from + at]) return false
+    }
+    return true
+  }
+
+  /** The JSON of some fields, each copied; nothing for one that is not there. */
+  copyOf(fields: readonly number[]): Uint8Array[] {
+    return fields.map((field) =>
+      this.#kinds[field] === ABSENT
+        ? new Uint8Array(0)
+        : Uint8Array.from(this.bytes.subarray(this.#froms[field], this.#tos[field])),
+    )
   }
 
   /** The JSON of a field, a character a byte: for looking up what it says. */

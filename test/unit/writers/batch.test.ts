@@ -195,8 +195,8 @@ describe('the ranges of a batch', () => {
 })
 
 /** An entry with what it decodes to again. */
-function kept({ decodeAgain, ...entry }: BatchEntry<string>): DecodedEntry<string> {
-  const { records, recordIndexes } = decodeAgain()
+function kept({ origin, ...entry }: BatchEntry<string>): DecodedEntry<string> {
+  const { records, recordIndexes } = origin.decodeAgain()
   return { ...entry, records, recordIndexes }
 }
 

@@ -47,13 +47,13 @@ function outcomeOf(signal: TelemetrySignal, json: Buffer, isParsing: boolean) {
   const decoder = (isParsing ? PARSING : SCANNING)[signal]
   const fields = [Buffer.from('json'), json]
   const entry = { id: { ms: BigInt(NOW_MS), seq: 3n }, fields, bytes: json.length }
-  const { decodeAgain, records, ...decoded } = decodeEntry(entry, decoder, decoder.context(NOW_MS))
+  const { origin, records, ...decoded } = decodeEntry(entry, decoder, decoder.context(NOW_MS))
   const rows = new BatchRows({ table: TABLES[signal], content: new InternedContent(), partitions }, 100)
   rows.add({ ...decoded, records })
   const encoded = rows.finish({ entries: [] } as never)
   return {
     decoded,
-    again: decodeAgain?.(),
+    again: origin?.decodeAgain(),
     scanned: records.filter(isScanned).length,
     copies: encoded.copies.map(fieldsOf),
     starts: encoded.partitionStarts,
