@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -84,14 +85,21 @@ test('those that a batch is about to commit are not called lost: nothing is said
 
 test('nothing waits for a look that waits: other batches go on, and one that began later is not waited for', async () => {
   const batch = await begin('2-0')
-  const settling = vanished().settle(IDS)
+  const looks = new EventEmitter()
+  const looking = {
+    query: (query: pg.QueryConfig) => pool.query(query).finally(() => looks.emit('look')),
+  } as unknown as pg.Pool
+  const looked = once(looks, 'look')
+  const settling = new VanishedEntries({ ...options(), pool: looking, patienceMs: 20_000 }).settle(IDS)
+  await looked
   const later = await begin('9-0')
   await batch.query('commit')
   batch.release()
-  expect(await settling).toBe(true)
-  expect(told).toEqual([['1-0', '3-0']])
+  const isSettled = await settling
   await later.query('commit')
   later.release()
+  expect(isSettled).toBe(true)
+  expect(told).toEqual([['1-0', '3-0']])
 })
 
 test('after a batch that stays open the next looks are left out for a while', async () => {

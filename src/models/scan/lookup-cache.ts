@@ -6,8 +6,9 @@ const MAX_CHARACTERS = 4_000_000
 const MAX_TEXT = 65_536
 /** What is held beside the text. */
 const TEXT_COST = 512
-/** Of those met of late. A power of two. */
+/** Of those met of late: a power of two. Each has at most so many bytes: 2 MiB in all. */
 const SLOTS = 1024
+const MAX_RECENT_BYTES = 2048
 
 interface Known<T> {
   /** The JSON of each field. */
@@ -35,7 +36,10 @@ export class LookupCache<T> {
     const recent = this.#recent[slot]
     if (recent !== undefined && slots.says(this.#fields, recent.parts)) return recent.value
     const value = this.#findByText(slots, make)
-    if (value !== undefined) this.#recent[slot] = { parts: slots.copyOf(this.#fields), value }
+    if (value !== undefined) {
+      const parts = slots.copyOf(this.#fields, MAX_RECENT_BYTES)
+      if (parts !== undefined) this.#recent[slot] = { parts, value }
+    }
     return value
   }
 

@@ -233,13 +233,15 @@ export class RecordSlots extends JsonScanner {
     return true
   }
 
-  /** The JSON of some fields, each copied; nothing for one that is not there. */
-  copyOf(fields: readonly number[]): Uint8Array[] {
-    return fields.map((field) =>
+  /** The JSON of some fields, each copied, of one that is not there nothing; undefined where they have more than `maxBytes`. */
+  copyOf(fields: readonly number[], maxBytes: number): Uint8Array[] | undefined {
+    const parts = fields.map((field) =>
       this.#kinds[field] === ABSENT
         ? new Uint8Array(0)
-        : Uint8Array.from(this.bytes.subarray(this.#froms[field], this.#tos[field])),
+        : this.bytes.subarray(this.#froms[field], this.#tos[field]),
     )
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0)
+    return bytes > maxBytes ? undefined : parts.map((part) => Uint8Array.from(part))
   }
 
   /** The JSON of a field, a character a byte: for looking up what it says. */

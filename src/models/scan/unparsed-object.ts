@@ -10,7 +10,7 @@ export interface UnparsedMembers {
   readonly parts: readonly number[]
 }
 
-export const PARTS = 4
+const PARTS = 4
 const VALUE_FROM = 1
 const VALUE_TO = 2
 const KIND = 3
@@ -88,7 +88,10 @@ export class UnparsedObject {
     keys.forEach((key, member) => {
       if (!isPicked(key)) return
       if (picked.keys.length > 0) at += bytes.write(',', at, 'latin1')
-      const [keyFrom = 0, valueFrom = 0, valueTo = 0, kind = 0] = parts.slice(member * PARTS)
+      const [keyFrom = 0, valueFrom = 0, valueTo = 0, kind = 0] = parts.slice(
+        member * PARTS,
+        (member + 1) * PARTS,
+      )
       const moved = at - keyFrom
       picked.keys.push(key)
       picked.parts.push(at, valueFrom + moved, valueTo + moved, kind)

@@ -213,7 +213,7 @@ describe.each(TELEMETRY_SIGNALS)('of %s, what is scanned has the rows of what is
         expect(none).toBe(0)
         expect(outcome).toEqual(expected)
       }),
-      { numRuns: 600 },
+      { numRuns: 400 },
     )
     expect(scanned, 'records that were scanned').toBeGreaterThan(20)
   })
