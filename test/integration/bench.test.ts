@@ -95,20 +95,18 @@ test(
 )
 
 /**
- * Nothing may slow ingest unseen: recorded in docs/performance.md are 0.8 and 1.1 times \\copy, and 3 times the INSERT consumer. Beside another test, and with so few
- * rows, a third of that is what can be asked for.
+ * Nothing may slow ingest unseen: of the processor time that an INSERT consumer takes for a span the service takes 0.54 (docs/performance.md), in arrays
+ * 0.39. These are times of single processes, so that other tests beside this one hardly matter; with so few rows
+ * warming up does: 0.96 and 0.61 were seen.
  */
 function expectSpeed({ signals }: BenchReport): void {
-  const rates = new Map(
-    signals[0]?.contenders.map(({ form, copy, runs }) => [
-      form ?? (copy === undefined ? 'insert' : `${copy.format} ${copy.connections}`),
-      runs[0]?.rowsPerSecond ?? 0,
-    ]),
-  )
-  const ratio = (one: string, other: string) => (rates.get(one) ?? 0) / (rates.get(other) ?? Infinity)
-  expect(ratio('json', 'text 1'), 'one record an entry, to \\copy').toBeGreaterThan(0.25)
-  expect(ratio('array', 'text 1'), 'arrays, to \\copy').toBeGreaterThan(0.35)
-  expect(ratio('json', 'insert'), 'one record an entry, to an INSERT consumer').toBeGreaterThan(1)
+  const nodeOf = (name: string) =>
+    signals[0]?.contenders.find(({ part, form }) => (form ?? part) === name)?.runs[0]?.cpuPerRow.node
+  const insert = nodeOf('insert')
+  // Only Linux tells.
+  if (process.platform !== 'linux') return
+  expect((nodeOf('json') ?? Infinity) / (insert ?? 0), 'one record an entry').toBeLessThan(1.6)
+  expect((nodeOf('array') ?? Infinity) / (insert ?? 0), 'arrays').toBeLessThan(1.2)
 }
 
 test(
