@@ -18,6 +18,7 @@ export const COPY_TRAILER = Buffer.from([0xff, 0xff])
 
 /** Microseconds between the Unix epoch and PostgreSQL's, 2000-01-01. */
 const POSTGRES_EPOCH_MICROS = 946_684_800_000_000n
+const POSTGRES_EPOCH_MICROS_NUMBER = Number(POSTGRES_EPOCH_MICROS)
 const FLOAT8_OID = 701
 const INT8_OID = 20
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
@@ -183,16 +184,24 @@ export class CopyEncoder {
     bytes.copy(this.#buffer, at + 1, from, to)
   }
 
-  /** A `text` that is UTF-8 already, from `from` to before `to`. */
+  /** A `text` that is UTF-8 already, from `from` to before `to`; null at a negative position. */
   utf8(bytes: Buffer, from: number, to: number): void {
+    if (from < 0) {
+      this.nulls(1)
+      return
+    }
     const at = this.#fixed(to - from)
     const buffer = this.#buffer
     if (to - from > SHORT_TEXT_UNITS) bytes.copy(buffer, at, from, to)
     else for (let index = from; index < to; index += 1) buffer[at + index - from] = bytes[index] as number
   }
 
-  /** A `uuid` or `bytea` from so many hex digits at a position. */
+  /** A `uuid` or `bytea` from so many hex digits at a position; null at a negative one. */
   hexDigits(bytes: Buffer, from: number, digits: number): void {
+    if (from < 0) {
+      this.nulls(1)
+      return
+    }
     const at = this.#fixed(digits >> 1)
     const buffer = this.#buffer
     for (let byte = 0; byte < digits >> 1; byte += 1) {
@@ -204,11 +213,15 @@ export class CopyEncoder {
 
   /** A `timestamptz` from unix microseconds. */
   timestamptzOfMicros(micros: number): void {
-    this.int8(micros - Number(POSTGRES_EPOCH_MICROS))
+    this.int8(micros - POSTGRES_EPOCH_MICROS_NUMBER)
   }
 
-  /** An `int8` of unix nanoseconds: `micros` is a safe integer and at least 0, `nanos` below 1000. */
+  /** An `int8` of unix nanoseconds: `micros` is a safe integer, `nanos` below 1000; null at negative `micros`. */
   unixNano(micros: number, nanos: number): void {
+    if (micros < 0) {
+      this.nulls(1)
+      return
+    }
     const at = this.#fixed(8)
     const low = (micros % TWO_32) * 1000 + nanos
     this.#view.setInt32(at, Math.floor(micros / TWO_32) * 1000 + Math.floor(low / TWO_32))

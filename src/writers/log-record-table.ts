@@ -2,7 +2,6 @@ import { SPAN_ID_DIGITS, TRACE_ID_DIGITS } from '../models/decode-id.ts'
 import { stringifyJson } from '../models/json.ts'
 import type { LogRecord } from '../models/log-record.ts'
 import type { ScannedLogRecord } from '../models/scan/scan-log-record.ts'
-import { NONE } from '../models/scan/scanned-record.ts'
 import type { CopyEncoder } from './copy-encoder.ts'
 import {
   encodeOrigin,
@@ -90,23 +89,12 @@ function encodeScannedLogRecord(
   encoder.bool(false)
   encoder.text(record.source.service)
   encoder.object(record.attributes)
-  encodeText(encoder, bytes, record.bodyFrom, record.bodyTo)
+  encoder.utf8(bytes, record.bodyFrom, record.bodyTo)
   encoder.text(record.severityText)
-  encodeId(encoder, bytes, record.traceIdAt, TRACE_ID_DIGITS)
-  encodeId(encoder, bytes, record.spanIdAt, SPAN_ID_DIGITS)
-  if (observedMicros === NONE) encoder.nulls(1)
-  else encoder.unixNano(observedMicros, record.observedNanos)
-  encodeText(encoder, bytes, record.eventNameFrom, record.eventNameTo)
+  encoder.hexDigits(bytes, record.traceIdAt, TRACE_ID_DIGITS)
+  encoder.hexDigits(bytes, record.spanIdAt, SPAN_ID_DIGITS)
+  encoder.unixNano(observedMicros, record.observedNanos)
+  encoder.utf8(bytes, record.eventNameFrom, record.eventNameTo)
   encoder.int8(record.flags)
   encoder.int8(record.droppedAttributesCount)
-}
-
-function encodeText(encoder: CopyEncoder, bytes: Buffer, from: number, to: number): void {
-  if (from === NONE) encoder.nulls(1)
-  else encoder.utf8(bytes, from, to)
-}
-
-function encodeId(encoder: CopyEncoder, bytes: Buffer, at: number, digits: number): void {
-  if (at === NONE) encoder.nulls(1)
-  else encoder.hexDigits(bytes, at, digits)
 }

@@ -8,7 +8,6 @@ import type {
 } from '../models/data-point.ts'
 import { stringifyJson } from '../models/json.ts'
 import type { ScannedDataPoint } from '../models/scan/scan-data-point.ts'
-import { NONE } from '../models/scan/scanned-record.ts'
 import type { CopyEncoder } from './copy-encoder.ts'
 import { encodeOrigin, ORIGIN_COLUMNS, type TelemetryTable } from './telemetry-table.ts'
 
@@ -91,8 +90,7 @@ export const METRIC_POINT_TABLE: TelemetryTable<DataPoint, DataPointRefs, Scanne
           encoder.unixNano(micros, nanos)
           encoder.int8(refs.seriesId)
           encodeOrigin(encoder, origin)
-          if (startMicros === NONE) encoder.nulls(1)
-          else encoder.unixNano(startMicros, startNanos)
+          encoder.unixNano(startMicros, startNanos)
           encoder.int8(point.flags)
           encodeMeasurement(encoder, point.measurement)
           encoder.nulls(1)

@@ -5,7 +5,6 @@ import { genAiColumns } from '../models/gen-ai.ts'
 import { hasContent, splitContent } from '../models/gen-ai-content.ts'
 import { stringifyJson } from '../models/json.ts'
 import type { ScannedSpan } from '../models/scan/scan-span.ts'
-import { NONE } from '../models/scan/scanned-record.ts'
 import type { Span, SpanEvent, SpanLink } from '../models/span.ts'
 import type { CopyEncoder } from './copy-encoder.ts'
 import { encodeScannedGenAi } from './encode-scanned-gen-ai.ts'
@@ -144,8 +143,7 @@ function encodeScannedSpan(encoder: CopyEncoder, span: ScannedSpan, { refs, orig
   encoder.text(span.source.service)
   encoder.utf8(bytes, span.nameFrom, span.nameTo)
   encoder.object(hasContent ? attributes.split().attributes : attributes)
-  if (span.parentSpanIdAt === NONE) encoder.nulls(1)
-  else encoder.hexDigits(bytes, span.parentSpanIdAt, SPAN_ID_DIGITS)
+  encoder.hexDigits(bytes, span.parentSpanIdAt, SPAN_ID_DIGITS)
   encoder.int8(span.durationNs)
   encoder.text(span.status.message)
   if (span.rare === undefined) encoder.nulls(RARE_COLUMNS)

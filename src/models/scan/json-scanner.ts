@@ -23,6 +23,15 @@ export class JsonScanner {
     return at
   }
 
+  /** From behind an item to the next one, or to the bracket that `closes` them all. */
+  protected skipComma(from: number, closes: number): number {
+    const at = this.skipWhite(from)
+    if (this.bytes[at] === closes) return at
+    if (this.bytes[at] !== COMMA) return FAIL
+    const next = this.skipWhite(at + 1)
+    return this.bytes[next] === closes ? FAIL : next
+  }
+
   /** From the quote of a key to the value behind it. */
   protected skipKey(from: number): number {
     const { bytes, end } = this
@@ -139,11 +148,8 @@ export class JsonScanner {
       if (at === FAIL) return FAIL
       at = this.skipValue(at, depth, maxDepth)
       if (at === FAIL) return FAIL
-      at = this.skipWhite(at)
-      if (bytes[at] === CLOSE_BRACE) break
-      if (bytes[at] !== COMMA) return FAIL
-      at = this.skipWhite(at + 1)
-      if (bytes[at] === CLOSE_BRACE) return FAIL
+      at = this.skipComma(at, CLOSE_BRACE)
+      if (at === FAIL) return FAIL
     }
     this.kind = OBJECT
     return at + 1
@@ -155,11 +161,8 @@ export class JsonScanner {
     while (bytes[at] !== CLOSE_BRACKET) {
       at = this.skipValue(at, depth, maxDepth)
       if (at === FAIL) return FAIL
-      at = this.skipWhite(at)
-      if (bytes[at] === CLOSE_BRACKET) break
-      if (bytes[at] !== COMMA) return FAIL
-      at = this.skipWhite(at + 1)
-      if (bytes[at] === CLOSE_BRACKET) return FAIL
+      at = this.skipComma(at, CLOSE_BRACKET)
+      if (at === FAIL) return FAIL
     }
     this.kind = LIST
     return at + 1
@@ -233,7 +236,7 @@ const SPACE = 0x20
 const MAX_ASCII = 0x7f
 export const QUOTE = 0x22
 const PLUS = 0x2b
-export const COMMA = 0x2c
+const COMMA = 0x2c
 const MINUS = 0x2d
 const POINT = 0x2e
 export const ZERO = 0x30

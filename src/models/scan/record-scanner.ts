@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { DecodeContext, DecodeLimits } from '../decode-context.ts'
 import { parseJson } from '../json.ts'
-import { CLOSE_BRACKET, COMMA, FAIL, OPEN_BRACKET } from './json-scanner.ts'
+import { CLOSE_BRACKET, FAIL, OPEN_BRACKET } from './json-scanner.ts'
 import { RecordSlots } from './record-slots.ts'
 import type { ScannedRecord } from './scanned-record.ts'
 
@@ -59,11 +59,8 @@ export class RecordScanner extends RecordSlots {
     while (bytes[at] !== CLOSE_BRACKET) {
       at = this.#readRecord(at, records, context)
       if (at === FAIL) return FAIL
-      at = this.skipWhite(at)
-      if (bytes[at] === CLOSE_BRACKET) break
-      if (bytes[at] !== COMMA) return FAIL
-      at = this.skipWhite(at + 1)
-      if (bytes[at] === CLOSE_BRACKET) return FAIL
+      at = this.skipComma(at, CLOSE_BRACKET)
+      if (at === FAIL) return FAIL
     }
     return at + 1
   }

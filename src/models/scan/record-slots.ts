@@ -3,7 +3,6 @@ import { type JsonKey, JsonKeys } from './json-keys.ts'
 import {
   ABSENT,
   CLOSE_BRACE,
-  COMMA,
   FAIL,
   FIRST_HASH,
   HEX_DIGITS,
@@ -101,11 +100,8 @@ export class RecordSlots extends JsonScanner {
       const { field } = this.#keys.find(bytes, keyFrom, this.keyEnd, this.keyHash)
       at = this.#walkField(field, at)
       if (at === FAIL) return FAIL
-      at = this.skipWhite(at)
-      if (bytes[at] === CLOSE_BRACE) break
-      if (bytes[at] !== COMMA) return FAIL
-      at = this.skipWhite(at + 1)
-      if (bytes[at] === CLOSE_BRACE) return FAIL
+      at = this.skipComma(at, CLOSE_BRACE)
+      if (at === FAIL) return FAIL
     }
     return at + 1
   }
@@ -143,11 +139,8 @@ export class RecordSlots extends JsonScanner {
       at = this.skipValue(at, 0, this.#maxDepth)
       if (at === FAIL) return FAIL
       parts.push(keyFrom, valueFrom, at, this.kind)
-      at = this.skipWhite(at)
-      if (bytes[at] === CLOSE_BRACE) break
-      if (bytes[at] !== COMMA) return FAIL
-      at = this.skipWhite(at + 1)
-      if (bytes[at] === CLOSE_BRACE) return FAIL
+      at = this.skipComma(at, CLOSE_BRACE)
+      if (at === FAIL) return FAIL
     }
     this.kind = OBJECT
     if (this.isNormal && this.#keys.forgotten === forgotten)

@@ -109,7 +109,7 @@ function scanMeasurement(
     case 'gauge':
     case 'counter':
     case 'updowncounter':
-      if (hasAny(slots, HISTOGRAM)) return undefined
+      if (hasAny(slots, HISTOGRAM_FIELDS)) return undefined
       return decodeMeasurement(
         {
           value: slots.value(VALUE),
@@ -119,9 +119,11 @@ function scanMeasurement(
         options,
       )
     case 'histogram':
-      if (hasAny(slots, NUMBER)) return undefined
+      if (hasAny(slots, NUMBER_FIELDS)) return undefined
       return decodeMeasurement(
-        Object.fromEntries(HISTOGRAM.map((name) => [name, slots.value(field(name))])),
+        Object.fromEntries(
+          HISTOGRAM.map((name, index) => [name, slots.value(HISTOGRAM_FIELDS[index] as number)]),
+        ),
         options,
       )
     default:
@@ -129,10 +131,12 @@ function scanMeasurement(
   }
 }
 
+const NUMBER_FIELDS = NUMBER.map(field)
+const HISTOGRAM_FIELDS = HISTOGRAM.map(field)
 const VALUE = field('value')
 const AS_DOUBLE = field('asDouble')
 const AS_INT = field('asInt')
 
-function hasAny(slots: RecordSlots, names: readonly (typeof FIELDS)[number][]): boolean {
-  return names.some((name) => slots.kindOf(field(name)) !== ABSENT)
+function hasAny(slots: RecordSlots, fields: readonly number[]): boolean {
+  return fields.some((each) => slots.kindOf(each) !== ABSENT)
 }

@@ -16,7 +16,7 @@ export interface ScannedRecord {
   readonly attributes: UnparsedObject | undefined
 }
 
-/** Instead of a position in the bytes, or of a time: the record has none. */
+/** Instead of a position in the bytes, or of a time: the record has none. Negative, as the encoder has it for null. */
 export const NONE = -1
 
 export function isScanned(record: unknown): record is ScannedRecord {
