@@ -1,13 +1,12 @@
 import type { AttributeValue } from '../models/attributes.ts'
 import { SPAN_ID_DIGITS, TRACE_ID_DIGITS } from '../models/decode-id.ts'
 import type { RareSpanFields } from '../models/decode-span.ts'
-import { genAiColumns } from '../models/gen-ai.ts'
 import { hasContent, splitContent } from '../models/gen-ai-content.ts'
 import { stringifyJson } from '../models/json.ts'
 import type { ScannedSpan } from '../models/scan/scan-span.ts'
 import type { Span, SpanEvent, SpanLink } from '../models/span.ts'
 import type { CopyEncoder } from './copy-encoder.ts'
-import { encodeScannedGenAi } from './encode-scanned-gen-ai.ts'
+import { encodeGenAi, encodeScannedGenAi, GEN_AI_COLUMNS } from './gen-ai-columns.ts'
 import {
   encodeOrigin,
   ORIGIN_COLUMNS,
@@ -18,29 +17,10 @@ import {
   type TelemetryTable,
 } from './telemetry-table.ts'
 
-const NANOS_PER_SECOND = 1e9
-
 interface SpanRow {
   readonly refs: SourceRefs
   readonly origin: RowOrigin
 }
-
-const GEN_AI_COLUMNS = [
-  'operation',
-  'provider',
-  'request_model',
-  'response_model',
-  'input_tokens',
-  'output_tokens',
-  'cached_tokens',
-  'reasoning_tokens',
-  'time_to_first_token_ns',
-  'cost',
-  'session_id',
-  'user_id',
-  'finish_reason',
-  'error_type',
-] as const
 
 /** Spans, with prompt and completion bodies in a table beside. */
 export const SPAN_TABLE: TelemetryTable<Span, SourceRefs, ScannedSpan> = {
@@ -124,7 +104,7 @@ function encodeSpan(encoder: CopyEncoder, span: Span, { refs, origin }: SpanRow)
   encoder.int8(span.endTimeUnixNano === undefined ? undefined : span.endTimeUnixNano - span.startTimeUnixNano)
   encoder.text(span.status.message)
   encodeRareFields(encoder, span)
-  encodeGenAi(encoder, span)
+  encodeGenAi(encoder, span.attributes)
 }
 
 function encodeScannedSpan(encoder: CopyEncoder, span: ScannedSpan, { refs, origin }: SpanRow): void {
@@ -163,30 +143,6 @@ function encodeRareFields(encoder: CopyEncoder, rare: RareSpanFields): void {
   encoder.int8(rare.droppedLinksCount)
   encoder.jsonb(rare.events.length === 0 ? undefined : stringifyJson(rare.events.map(eventJson)))
   encoder.jsonb(rare.links.length === 0 ? undefined : stringifyJson(rare.links.map(linkJson)))
-}
-
-/** {@link GEN_AI_COLUMNS}. */
-function encodeGenAi(encoder: CopyEncoder, span: Span): void {
-  const genAi = genAiColumns(span.attributes)
-  if (genAi === undefined) {
-    encoder.nulls(GEN_AI_COLUMNS.length)
-    return
-  }
-  encoder.text(genAi.operation)
-  encoder.text(genAi.provider)
-  encoder.text(genAi.requestModel)
-  encoder.text(genAi.responseModel)
-  encoder.int8(genAi.inputTokens)
-  encoder.int8(genAi.outputTokens)
-  encoder.int8(genAi.cachedTokens)
-  encoder.int8(genAi.reasoningTokens)
-  const nanos = Math.round((genAi.timeToFirstTokenSeconds ?? Number.NaN) * NANOS_PER_SECOND)
-  encoder.int8(Number.isSafeInteger(nanos) ? nanos : undefined)
-  encoder.numeric(genAi.cost)
-  encoder.text(genAi.sessionId)
-  encoder.text(genAi.userId)
-  encoder.text(genAi.finishReason)
-  encoder.text(genAi.errorType)
 }
 
 /** Nanoseconds as strings, as in OTLP's JSON: a reader's JSON.parse keeps them exact. */

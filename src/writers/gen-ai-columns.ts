@@ -1,5 +1,6 @@
+import type { Attributes } from '../models/attributes.ts'
 import { MAX_INDEXED_TEXT_BYTES } from '../models/decode-fields.ts'
-import { GEN_AI_READERS } from '../models/gen-ai.ts'
+import { GEN_AI_READERS, genAiColumns } from '../models/gen-ai.ts'
 import type { GenAiColumn } from '../models/gen-ai-sources.ts'
 import { INTEGER, TEXT } from '../models/scan/json-scanner.ts'
 import type { UnparsedObject } from '../models/scan/unparsed-object.ts'
@@ -9,23 +10,25 @@ const NANOS_PER_SECOND = 1e9
 
 type Form = 'text' | 'tokens' | 'seconds' | 'cost'
 
-/** The columns in the order of the row, and what each holds. */
-const COLUMNS: readonly (readonly [GenAiColumn, Form])[] = [
-  ['operation', 'text'],
-  ['provider', 'text'],
-  ['requestModel', 'text'],
-  ['responseModel', 'text'],
-  ['inputTokens', 'tokens'],
-  ['outputTokens', 'tokens'],
-  ['cachedTokens', 'tokens'],
-  ['reasoningTokens', 'tokens'],
-  ['timeToFirstTokenSeconds', 'seconds'],
-  ['cost', 'cost'],
-  ['sessionId', 'text'],
-  ['userId', 'text'],
-  ['finishReason', 'text'],
-  ['errorType', 'text'],
+/** The columns in the order of the row: the field of `GenAiColumns`, what it holds, and its name. */
+const COLUMNS: readonly (readonly [GenAiColumn, Form, string])[] = [
+  ['operation', 'text', 'operation'],
+  ['provider', 'text', 'provider'],
+  ['requestModel', 'text', 'request_model'],
+  ['responseModel', 'text', 'response_model'],
+  ['inputTokens', 'tokens', 'input_tokens'],
+  ['outputTokens', 'tokens', 'output_tokens'],
+  ['cachedTokens', 'tokens', 'cached_tokens'],
+  ['reasoningTokens', 'tokens', 'reasoning_tokens'],
+  ['timeToFirstTokenSeconds', 'seconds', 'time_to_first_token_ns'],
+  ['cost', 'cost', 'cost'],
+  ['sessionId', 'text', 'session_id'],
+  ['userId', 'text', 'user_id'],
+  ['finishReason', 'text', 'finish_reason'],
+  ['errorType', 'text', 'error_type'],
 ]
+
+export const GEN_AI_COLUMNS: readonly string[] = COLUMNS.map(([, , name]) => name)
 
 const PLACES = new Map(COLUMNS.map(([column], place) => [column, place]))
 const NONE = -1
@@ -35,6 +38,13 @@ const WHERE_IT_IS = Symbol('where it is')
 const members = new Int32Array(COLUMNS.length)
 const ranks = new Int32Array(COLUMNS.length)
 const values: unknown[] = COLUMNS.map(() => undefined)
+
+/** Encodes {@link GEN_AI_COLUMNS}. */
+export function encodeGenAi(encoder: CopyEncoder, attributes: Attributes): void {
+  const found = genAiColumns(attributes)
+  if (found === undefined) encoder.nulls(COLUMNS.length)
+  else for (const [column, form] of COLUMNS) encodeValue(encoder, form, found[column])
+}
 
 /** The columns that `genAiColumns` finds in attributes, from attributes that were not parsed. */
 export function encodeScannedGenAi(encoder: CopyEncoder, attributes: UnparsedObject): void {
@@ -82,11 +92,15 @@ function encodeColumn(encoder: CopyEncoder, attributes: UnparsedObject, place: n
   const value = values[place]
   if (value === WHERE_IT_IS)
     encoder.utf8(attributes.bytes, attributes.fromOf(member), attributes.toOf(member))
-  else if (form === 'tokens') encoder.int8(value as number | bigint)
-  else if (form === 'cost') encoder.numeric(value as string)
-  else if (form === 'text') encoder.text(value as string)
+  else encodeValue(encoder, form, value)
+}
+
+function encodeValue(encoder: CopyEncoder, form: Form, value: unknown): void {
+  if (form === 'tokens') encoder.int8(value as number | bigint | undefined)
+  else if (form === 'cost') encoder.numeric(value as string | undefined)
+  else if (form === 'text') encoder.text(value as string | undefined)
   else {
-    const nanos = Math.round((value as number) * NANOS_PER_SECOND)
+    const nanos = Math.round(((value as number | undefined) ?? Number.NaN) * NANOS_PER_SECOND)
     encoder.int8(Number.isSafeInteger(nanos) ? nanos : undefined)
   }
 }
