@@ -97,10 +97,11 @@ describe('what the scanner reads', () => {
 
 const SPAN = { traceId: TRACE_ID, spanId: SPAN_ID, name: 'chat', startTimeUnixNano: String(NOW) }
 
-/** The attributes of a span, as they come out of the scanner. */
+/** The attributes of a span, as they come out of a scanner that has met no other keys: one that forgets a key for them parses the record. */
 function attributesOf(json: string): unknown {
   const text = JSON.stringify(SPAN).replace('}', `,"attributes":${json}}`)
-  const record = scanner.scan(Buffer.from(text), contextWith())?.records[0] as Record<string, unknown>
+  const found = new RecordScanner(seeing, 32).scan(Buffer.from(text), contextWith())
+  const record = found?.records[0] as Record<string, unknown>
   return ('seen' in record ? (record.seen as Record<string, unknown>) : record).attributes
 }
 
