@@ -1,32 +1,27 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { auditCommand } from './commands/audit.ts'
-import { benchCommand } from './commands/bench.ts'
-import { deadLettersCommand } from './commands/dead-letters.ts'
-import { doctorCommand } from './commands/doctor.ts'
-import { endUnusedServersCommand } from './commands/end-servers-after-exit.ts'
-import { migrateCommand } from './commands/migrate.ts'
-import { quickstartCommand } from './commands/quickstart.ts'
 import { EXIT_FAILED, reportError } from './commands/report-error.ts'
-import { rewindCommand } from './commands/rewind.ts'
-import { sendCommand } from './commands/send.ts'
-import { serveCommand } from './commands/serve.ts'
-import { statusCommand } from './commands/status.ts'
 import { codeOf } from './errors.ts'
 
-/** In the order of help. */
-const COMMANDS: readonly (() => Command)[] = [
-  quickstartCommand,
-  serveCommand,
-  sendCommand,
-  migrateCommand,
-  statusCommand,
-  deadLettersCommand,
-  auditCommand,
-  rewindCommand,
-  doctorCommand,
-  benchCommand,
-]
+/** In the order of help. A command is loaded when it is asked for: what the others need would take most of the time that a short one takes. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  quickstart: async () => (await import('./commands/quickstart.ts')).quickstartCommand(),
+  serve: async () => (await import('./commands/serve.ts')).serveCommand(),
+  send: async () => (await import('./commands/send.ts')).sendCommand(),
+  migrate: async () => (await import('./commands/migrate.ts')).migrateCommand(),
+  status: async () => (await import('./commands/status.ts')).statusCommand(),
+  'dead-letters': async () => (await import('./commands/dead-letters.ts')).deadLettersCommand(),
+  audit: async () => (await import('./commands/audit.ts')).auditCommand(),
+  rewind: async () => (await import('./commands/rewind.ts')).rewindCommand(),
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
+  bench: async () => (await import('./commands/bench.ts')).benchCommand(),
+}
+
+/** Started by the program itself, and not shown. */
+const INTERNAL_COMMANDS: typeof COMMANDS = {
+  'end-unused-servers': async () =>
+    (await import('./commands/end-servers-after-exit.ts')).endUnusedServersCommand(),
+}
 
 const EXAMPLES = `
 Settings: flags over environment over observatory.yaml or .toml over defaults.
@@ -47,17 +42,19 @@ Examples:
 export async function main(argv: readonly string[]): Promise<void> {
   let flags: Readonly<Record<string, unknown>> = {}
   watchProcess(() => flags)
-  const program = createProgram().hook('preAction', (_program, command) => {
-    flags = command.opts()
-  })
   try {
+    const program = await createProgram(argv[2])
+    program.hook('preAction', (_program, command) => {
+      flags = command.opts()
+    })
     await program.parseAsync(argv)
   } catch (error) {
     process.exitCode = reportError(error, flags)
   }
 }
 
-function createProgram(): Command {
+/** @param word the first argument: of a program that is told its command, the others are left out. */
+async function createProgram(word: string | undefined): Promise<Command> {
   const program = new Command('observatory')
     .description('Streaming telemetry store for LLM applications: Redis Streams to PostgreSQL, exactly once.')
     .version(ownVersion(), '-V, --version', 'print the version')
@@ -65,15 +62,20 @@ function createProgram(): Command {
     .showHelpAfterError(helpHint())
     // commander throws instead of ending the process.
     .exitOverride()
-  for (const create of COMMANDS) {
-    const command = create().copyInheritedSettings(program)
+  for (const create of wanted(word)) {
+    const command = (await create()).copyInheritedSettings(program)
     program.addCommand(command.showHelpAfterError(helpHint(command.name())))
     for (const part of command.commands) {
       part.copyInheritedSettings(program).showHelpAfterError(helpHint(`${command.name()} ${part.name()}`))
     }
   }
-  const internal = endUnusedServersCommand().copyInheritedSettings(program)
-  return program.addCommand(internal, { hidden: true })
+  return program
+}
+
+function wanted(word = ''): readonly (() => Promise<Command>)[] {
+  const all = { ...COMMANDS, ...INTERNAL_COMMANDS }
+  const create = Object.hasOwn(all, word) ? all[word] : undefined
+  return create === undefined ? Object.values(COMMANDS) : [create]
 }
 
 function helpHint(command?: string): string {

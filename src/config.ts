@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { parse as parseToml } from 'smol-toml'
 import { parse as parseYaml } from 'yaml'
 import { messageOf, ObservatoryError } from './errors.ts'
-import { maskSecrets } from './logger.ts'
+import { maskSecrets } from './mask-secrets.ts'
 import { parseSetting } from './setting-value.ts'
 import { isSecret, SETTINGS, type Settings, settingName } from './settings.ts'
 

@@ -1,5 +1,6 @@
 import { type DestinationStream, pino } from 'pino'
 import { codeOf, messageOf } from './errors.ts'
+import { maskSecrets } from './mask-secrets.ts'
 import type { LogLevel } from './settings.ts'
 
 /**
@@ -85,24 +86,6 @@ function describeError(error: unknown, depth = 0): DescribedError {
     ...(known?.stack === undefined ? {} : { stack: known.stack }),
     ...(cause === undefined || depth >= MAX_CAUSES ? {} : { cause: describeError(cause, depth + 1) }),
   }
-}
-
-/**
- * Masks passwords in URLs (`scheme://user:password@host`) and in query strings (`?password=…`), wherever
- * they occur in `text`, in time that grows with its length alone. Reads on to the last `@` of the word,
- * because a password may hold one: masking too much is harmless.
- */
-export function maskSecrets(text: string): string {
-  return text
-    .replace(/[^\s"']+/g, maskUserInfo)
-    .replace(/([?&][\w-]{0,40}(?:password|passwd|secret|token|api_?key)[\w-]{0,40}=)[^\s"'&#]+/gi, '$1***')
-}
-
-function maskUserInfo(word: string): string {
-  const end = word.lastIndexOf('@')
-  if (end === -1) return word
-  const [start] = /^.*?:\/\/[^/?#:@]*:/.exec(word.slice(0, end)) ?? []
-  return start === undefined ? word : `${start}***${word.slice(end)}`
 }
 
 const LEVEL_COLOURS: Readonly<Record<string, number>> = { warn: 33, error: 31, fatal: 31, debug: 2, trace: 2 }

@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander'
 import { loadSettings } from '../config.ts'
 import { messageOf, ObservatoryError } from '../errors.ts'
-import { maskSecrets } from '../logger.ts'
+import { maskSecrets } from '../mask-secrets.ts'
 
 /** What scripts see: 0 fine, 1 failed, 2 the command line or a setting is wrong. */
 export const EXIT_FAILED = 1

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { createLogger, maskSecrets } from '../../src/logger.ts'
+import { createLogger } from '../../src/logger.ts'
+import { maskSecrets } from '../../src/mask-secrets.ts'
 
 function linesOf(pretty: boolean, log: (logger: ReturnType<typeof createLogger>) => void): readonly string[] {
   const lines: string[] = []

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { maskSecrets } from '../../src/logger.ts'
+import { maskSecrets } from '../../src/mask-secrets.ts'
 import { describeRedis, parseSentinelUrl } from '../../src/redis-url.ts'
 
 const URL =

@@ -55,7 +55,7 @@ export function growthAxes({ axes, rows, large }: GrowthAxesOptions): readonly G
       name: 'partitions the rows spread over',
       unit: 'partitions',
       signal: 'traces',
-      points: [1, 7, 30].map((value) => ({ value, rows, workload: { days: value } })),
+      points: [1, 7, 30, 60].map((value) => ({ value, rows, workload: { days: value } })),
     },
     {
       key: 'attributes',

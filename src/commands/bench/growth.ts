@@ -74,7 +74,8 @@ async function runPoint(
   await fillStream({ redis, stream, workload, form: 'json', rows, stopping })
   await startOver(bench, streamPrefix)
   if (stored > 0) await storeSpans(bench, stored, nowMs)
-  const run = await runIngest(bench, { signal, streamPrefix, rows, workers })
+  const acceptPastDays = how?.days === undefined ? undefined : how.days + 1
+  const run = await runIngest(bench, { signal, streamPrefix, rows, workers, acceptPastDays })
   await redis.unlink(stream)
   return run
 }

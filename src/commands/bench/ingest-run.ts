@@ -16,6 +16,7 @@ export interface IngestRunOptions {
   readonly rows: number
   /** Processes that share the work. Default 1. */
   readonly workers?: number
+  readonly acceptPastDays?: number | undefined
   readonly cpuProf?: string | undefined
 }
 
@@ -44,10 +45,10 @@ interface Moment {
  * @throws ObservatoryError ERR_INGEST_STOPPED when it ends, stalls, or refuses a record.
  */
 export async function runIngest(bench: BenchSetup, options: IngestRunOptions): Promise<BenchRun> {
-  const { streamPrefix, rows, workers = 1, cpuProf } = options
+  const { rows, workers = 1, ...service } = options
   const services = Array.from(
     { length: workers },
-    () => new ServiceProcess(bench, { streamPrefix, keepEntries: KEEP_ENTRIES, cpuProf }),
+    () => new ServiceProcess(bench, { ...service, keepEntries: KEEP_ENTRIES }),
   )
   const pids = services.map(({ pid }) => pid)
   const moment = async (committed: number): Promise<Moment> => {

@@ -24,6 +24,8 @@ export interface ServiceProcessOptions {
   readonly streamPrefix: string
   /** How many entries stay in a stream that was read; the default setting when undefined. */
   readonly keepEntries?: number
+  /** The default setting when undefined. */
+  readonly acceptPastDays?: number | undefined
   /** Folder for a CPU profile of the service. */
   readonly cpuProf?: string | undefined
 }
@@ -48,6 +50,7 @@ export class ServiceProcess {
         LOG_LEVEL: 'error',
         ...Object.fromEntries(tuned),
         ...(options.keepEntries !== undefined && { STREAM_KEEP_ENTRIES: String(options.keepEntries) }),
+        ...(options.acceptPastDays !== undefined && { ACCEPT_PAST_DAYS: String(options.acceptPastDays) }),
       },
       stdio: ['ignore', 'ignore', 'inherit'],
     })
