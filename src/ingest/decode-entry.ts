@@ -3,6 +3,7 @@ import { mayHoldUnstorableText } from '../models/clean-text.ts'
 import type { DeadLetter, PayloadForm } from '../models/dead-letter.ts'
 import type { DecodeContext } from '../models/decode-context.ts'
 import { parseJson } from '../models/json.ts'
+import { readOtlpRequest } from '../models/otlp/read-request.ts'
 import type { Rejection } from '../models/rejection.ts'
 import type { ScannedRecord } from '../models/scan/scanned-record.ts'
 import { ENTRY_MAX_BYTES, ENTRY_MAX_RECORDS } from '../models/stream-entry.ts'
@@ -13,7 +14,7 @@ import type { StreamEntry } from './stream-entries.ts'
 const NANOS_PER_MS = 1_000_000n
 
 /**
- * Decodes one entry in whichever form it came (DESIGN section 3): `json`, one record or an array of them; flat, any
+ * Decodes one entry in whichever form it came (DESIGN section 3): `json`, one record or an array of them; `otlp`, an export request; flat, any
  * other fields, all of them text. What cannot be decoded at all becomes one dead letter with record index -1.
  */
 export function decodeEntry<T>(
@@ -78,16 +79,14 @@ function decodeFields<T>(
     const detail = `an entry must have at most ${ENTRY_MAX_BYTES} bytes, not ${bytes}`
     return refused({ reason: 'too_large', detail }, 'entry', encodeResp(fields))
   }
-  if (fields.length === 2 && isWord(name, 'json') && value !== undefined) {
-    return decodeJson(value, decoder, context)
+  if (fields.length === 2 && value !== undefined) {
+    if (isWord(name, 'json')) return decodeJson(value, decoder, context)
+    if (isWord(name, 'otlp')) return decodeOtlp(value, decoder, context)
   }
   for (let index = 0; index < fields.length; index += 2) {
     if (!isWord(fields[index], 'json') && !isWord(fields[index], 'otlp')) continue
     const field = fields[index]?.toString('latin1')
-    const detail =
-      fields.length === 2
-        ? `this version does not read entries of the form ${field}`
-        : `the field ${field} must stand alone in its entry, without other fields`
+    const detail = `the field ${field} must stand alone in its entry, without other fields`
     return refused({ reason: 'unknown_form', detail }, 'entry', encodeResp(fields))
   }
   return decodeFlat(fields, decoder, context)
@@ -106,6 +105,23 @@ function decodeJson<T>(value: Buffer, decoder: RecordDecoder<T>, context: Decode
   }
   return keptAsItCame(decoder.decodeAll([parsed.value], context), value)
 }
+
+/** An export request of OTLP, protobuf or JSON. */
+function decodeOtlp<T>(value: Buffer, decoder: RecordDecoder<T>, context: DecodeContext): DecodedRecords<T> {
+  const request = readOtlpRequest(value, decoder.signal)
+  const whole = () => encodeResp([OTLP_NAME, value])
+  if (request.rejection !== undefined) return refused(request.rejection, 'entry', whole())
+  if (request.records.length > ENTRY_MAX_RECORDS) {
+    const detail = `an entry must have at most ${ENTRY_MAX_RECORDS} records, not ${request.records.length}`
+    return refused({ reason: 'too_large', detail }, 'entry', whole())
+  }
+  context.flat = false
+  context.suspicious = request.suspicious
+  context.cleaned += request.cleaned
+  return decoder.decodeAll(request.records, context)
+}
+
+const OTLP_NAME = Buffer.from('otlp')
 
 /** The payload of a record that is alone is what came, byte by byte. */
 function keptAsItCame<T>(decoded: DecodedRecords<T>, payload: Buffer): DecodedRecords<T> {

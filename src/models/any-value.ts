@@ -63,7 +63,7 @@ export function isAnyValue(value: unknown): value is Fields {
       return parseDouble(content) !== undefined
     case 'arrayValue':
     case 'kvlistValue':
-      return isPlainObject(content) && Array.isArray(content.values)
+      return isPlainObject(content) && (Array.isArray(content.values) || Object.keys(content).length === 0)
     default:
       return false
   }
@@ -73,11 +73,13 @@ export function isAnyValue(value: unknown): value is Fields {
 export function decodeKeyValues(list: readonly unknown[], depth: number, context: DecodeContext): Attributes {
   const attributes: Record<string, AttributeValue> = {}
   for (const pair of list) {
-    if (!isPlainObject(pair) || typeof pair.key !== 'string') {
+    // Protobuf's JSON leaves an empty key out.
+    const key = isPlainObject(pair) ? (pair.key ?? '') : undefined
+    if (!isPlainObject(pair) || typeof key !== 'string') {
       refuse(context, 'wrong_type', 'a list of attributes must hold objects with `key` and `value`')
       return EMPTY_ATTRIBUTES
     }
-    setOwn(attributes, cleanText(pair.key, context), decodeAnyValue(pair.value, depth, context))
+    setOwn(attributes, cleanText(key, context), decodeAnyValue(pair.value, depth, context))
     if (context.rejection !== undefined) return EMPTY_ATTRIBUTES
   }
   return attributes

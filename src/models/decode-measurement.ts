@@ -39,7 +39,10 @@ function decodeNumber(fields: Fields, isUnrecorded: boolean, context: DecodeCont
 /** `value`, or OTLP's `asDouble` or `asInt`. */
 export function readValue(fields: Fields, context: DecodeContext): ReturnType<typeof readMetricValue> {
   const field = ['value', 'asDouble', 'asInt'].find((name) => isPresent(fields[name])) ?? 'value'
-  return readMetricValue(fields[field], field, context)
+  const value = fields[field]
+  // JSON writes the shortest digits that tell a double from its neighbours: past 2^53 they are not those of its integer.
+  const isWrittenShort = field === 'asDouble' && typeof value === 'bigint'
+  return readMetricValue(isWrittenShort ? Number(value) : value, field, context)
 }
 
 function readPointCount(fields: Fields, isUnrecorded: boolean, context: DecodeContext): bigint {

@@ -1,6 +1,7 @@
 /** Why a record was refused. A closed list: it is a metric label and a column of `dead_letters`. */
 export const REJECTION_REASONS = [
   'not_json',
+  'not_protobuf',
   'wrong_type',
   'missing_field',
   'bad_id',

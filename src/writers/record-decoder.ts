@@ -49,11 +49,13 @@ const NO_LETTERS: readonly DeadLetter[] = []
 
 /** Decodes the loose records of one signal, whatever they came in. */
 export class RecordDecoder<T> {
+  readonly signal: TelemetrySignal
   readonly #decode: (input: unknown, context: DecodeContext) => Decoded<T>
   readonly #limits: RecordLimits
   readonly #scanner: RecordScanner
 
   constructor(signal: TelemetrySignal, limits: Partial<RecordLimits> = {}) {
+    this.signal = signal
     this.#decode = RECORD_DECODERS[signal] as (input: unknown, context: DecodeContext) => Decoded<T>
     this.#limits = { ...DEFAULT_LIMITS, ...limits }
     this.#scanner = new RecordScanner(SCANS[signal](), this.#limits.maxDepth)

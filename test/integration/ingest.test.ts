@@ -84,7 +84,7 @@ describe('ingest', () => {
   it.each([
     ['text that is not JSON', ['json', '{"name":'], 'not_json', 'json', '{"name":'],
     ['a json field beside others', ['json', '{}', 'service', 'api'], 'unknown_form', 'entry'],
-    ['a form that is not read', ['otlp', 'bytes'], 'unknown_form', 'entry'],
+    ['an otlp field that holds no request', ['otlp', 'bytes'], 'not_protobuf', 'entry'],
     ['a record that is no object', ['json', '"text"'], 'wrong_type', 'record', '"text"'],
   ])('dead-letters %s', async (_what, fields, reason, form, payload = undefined as string | undefined) => {
     const id = (await test.redis.xadd(`${test.prefix}:logs`, '*', ...fields)) ?? ''
