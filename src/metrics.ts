@@ -16,6 +16,8 @@ export interface MetricSources {
     readonly bytes: number
   }
   inFlightLimitBytes(): number
+  /** Bodies of export requests in memory; undefined in a process without a receiver. */
+  readonly otlpBodies: { readonly used: number; readonly limit: number } | undefined
   backpressurePausedSeconds(): number
   readonly pools: () => ReadonlyMap<string, PoolStats>
   /**
@@ -99,6 +101,15 @@ export function createMetrics() {
       ['signal'],
     ),
     redisErrors: counter('redis_errors_total', 'Reads and acknowledgements that failed', ['signal']),
+    otlpRequests: counter('otlp_requests_total', 'Export requests answered, by HTTP status', [
+      'signal',
+      'status',
+    ] as ('signal' | 'status')[]),
+    otlpRejected: counter(
+      'otlp_rejected_records_total',
+      'Records of export requests that were taken, and of which the client was told that they are refused',
+      ['signal'],
+    ),
     batchRows: histogram('batch_rows', 'Rows and dead letters of a batch', ROWS),
     batchBytes: histogram('batch_size_bytes', 'Bytes of the entries of a batch', BYTES),
     batchAge: histogram(
@@ -203,6 +214,15 @@ export function registerGauges({ registry }: Metrics, sources: MetricSources): v
   )
   ofGroup('stream_pending_entries', 'Entries delivered and not acknowledged', 'pending')
   single('in_flight_limit_bytes', 'Bytes in flight at which reading pauses', sources.inFlightLimitBytes)
+  const { otlpBodies } = sources
+  if (otlpBodies !== undefined) {
+    single('otlp_bodies_bytes', 'Bytes of the bodies of export requests in memory', () => otlpBodies.used)
+    single(
+      'otlp_bodies_limit_bytes',
+      'Bytes of bodies past which export requests are answered 503',
+      () => otlpBodies.limit,
+    )
+  }
   new Counter({
     name: 'observatory_backpressure_paused_seconds_total',
     help: 'Time that reading was paused because the limit of bytes in flight was reached, summed over streams',

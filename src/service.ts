@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type pg from 'pg'
+import { OtlpReceiver } from './http/otlp/otlp-receiver.ts'
 import { readinessCheck } from './http/readiness.ts'
 import { buildServer, listen } from './http/server.ts'
 import type { GroupOfStream } from './ingest/consumer-group.ts'
@@ -14,9 +15,11 @@ import { createMetrics, type Metrics, registerGauges } from './metrics.ts'
 import { migrate } from './migrate.ts'
 import type { DataPoint } from './models/data-point.ts'
 import type { LogRecord } from './models/log-record.ts'
+import type { RecordLimits } from './models/record-limits.ts'
 import type { Span } from './models/span.ts'
 import { streamKey } from './models/stream-entry.ts'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from './models/telemetry-signal.ts'
+import { ByteBudget } from './producer/byte-budget.ts'
 import { createRedis, type RedisRole, redisSafetyWarnings, reviveWhenEnded, whenReady } from './redis.ts'
 import { DeadLetterRepository } from './repositories/dead-letter-repository.ts'
 import { LogRecordRepository } from './repositories/log-record-repository.ts'
@@ -86,7 +89,9 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
   const commands = openRedis(options, releasers, 'commands')
   const state: ServiceState = { phase: 'starting', workers: new Map() }
 
+  const otlpBodies = roles.includes('api') ? new ByteBudget(settings.otlpInFlightMaxBytes) : undefined
   registerGauges(metrics, {
+    otlpBodies,
     inFlight: (signal) => ({
       ...inFlight.of(streamKey(settings.streamPrefix, signal)),
       records: state.workers.get(signal)?.recordsInFlight ?? 0,
@@ -109,6 +114,10 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
       workers: state.workers,
     }),
     repositories: roles.includes('api') ? createRepositories(pools.open('api')) : undefined,
+    otlp: otlpBodies && {
+      receiver: createReceiver(options, releasers),
+      body: { maxBytes: settings.otlpMaxBodyBytes, inFlight: otlpBodies },
+    },
   })
   releasers.defer('HTTP server', () => http.close())
   // The port comes first: when it is taken, nothing has been done yet.
@@ -189,12 +198,7 @@ async function startIngest(options: ServiceOptions, needs: IngestNeeds): Promise
         maxAgeMs: settings.batchMaxAgeMs,
         concurrency: settings.writeConcurrency,
         deadLetterPayload: settings.deadLetterPayload,
-        recordLimits: {
-          acceptPastDays: settings.acceptPastDays,
-          acceptFutureDays: settings.acceptFutureDays,
-          maxRecordBytes: settings.recordMaxBytes,
-          maxDepth: settings.recordMaxDepth,
-        },
+        recordLimits: recordLimitsOf(settings),
       },
     })
     state.workers.set(signal, worker)
@@ -230,6 +234,27 @@ async function takeLease({ settings, logger }: ServiceOptions, needs: IngestNeed
 
 function groupOf(settings: Settings, signal: TelemetrySignal): GroupOfStream {
   return { stream: streamKey(settings.streamPrefix, signal), group: settings.consumerGroup }
+}
+
+function recordLimitsOf(settings: Settings): RecordLimits {
+  return {
+    acceptPastDays: settings.acceptPastDays,
+    acceptFutureDays: settings.acceptFutureDays,
+    maxRecordBytes: settings.recordMaxBytes,
+    maxDepth: settings.recordMaxDepth,
+  }
+}
+
+/** On a connection of its own: bodies of megabytes must not hold up what ingest asks of Redis. */
+function createReceiver(options: ServiceOptions, releasers: Releasers): OtlpReceiver {
+  const { settings, logger } = options
+  return new OtlpReceiver({
+    redis: openRedis(options, releasers, 'commands'),
+    streamPrefix: settings.streamPrefix,
+    streamMaxEntries: settings.streamMaxEntries,
+    recordLimits: recordLimitsOf(settings),
+    onError: (error, signal) => logger.warn({ err: error, signal }, 'Redis did not take an export request'),
+  })
 }
 
 function createRepositories(pool: pg.Pool) {

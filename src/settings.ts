@@ -27,6 +27,7 @@ export interface Settings {
   readonly inFlightMaxBytes: number
   readonly reclaimMinIdleMs: number
   readonly streamKeepEntries: number
+  readonly streamMaxEntries: number
   readonly ledgerKeepDays: number
   readonly writeConcurrency: number
   readonly databasePoolMax: number
@@ -34,6 +35,8 @@ export interface Settings {
   readonly recordMaxDepth: number
   readonly acceptPastDays: number
   readonly acceptFutureDays: number
+  readonly otlpMaxBodyBytes: number
+  readonly otlpInFlightMaxBytes: number
   readonly seriesMaxPerMetric: number
   readonly seriesMaxPerService: number
   readonly deadLetterPayload: DeadLetterPayload
@@ -139,6 +142,12 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
     1_000_000_000,
     'Entries that stay in a stream after every group is done with them.',
   ),
+  streamMaxEntries: integer(
+    1_000_000,
+    0,
+    1_000_000_000,
+    'Entries of a stream past which the OTLP receiver answers 503 instead of adding more; 0 is no limit.',
+  ),
   ledgerKeepDays: integer(7, 1, 3650, 'Days for which it is known what was ingested, at least.'),
   writeConcurrency: integer(2, 1, 16, 'Batches of one telemetry signal that are written at the same time.'),
   databasePoolMax: integer(10, 2, 1000, 'PostgreSQL connections that queries of the API use, at most.'),
@@ -146,6 +155,18 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
   recordMaxDepth: integer(32, 1, 128, 'Nesting past which a record is refused.'),
   acceptPastDays: integer(30, 1, 3650, 'Age past which a record is refused.'),
   acceptFutureDays: integer(1, 0, 365, 'How far ahead of the clock a record may be before it is refused.'),
+  otlpMaxBodyBytes: bytes(
+    64 * MIB,
+    KIB,
+    GIB,
+    'Size past which the body of an OTLP request is refused, also after decompression.',
+  ),
+  otlpInFlightMaxBytes: bytes(
+    64 * MIB,
+    KIB,
+    64 * GIB,
+    'Bytes of OTLP bodies in memory past which further ones are answered 503.',
+  ),
   seriesMaxPerMetric: integer(
     10_000,
     1,

@@ -4,6 +4,7 @@ import type { Logger } from '../logger.ts'
 import { answerClientError, problemHandler, sendProblem } from './problem.ts'
 import { type DeadLetterRoutesOptions, deadLetterRoutes } from './routes/dead-letters.ts'
 import { type OperationRoutesOptions, operationRoutes } from './routes/operations.ts'
+import { type OtlpRoutesOptions, otlpRoutes } from './routes/otlp.ts'
 import { MAX_PARAMETER_LENGTH } from './routes/query-parameters.ts'
 import { type RecordRoutesOptions, recordRoutes } from './routes/records.ts'
 
@@ -11,7 +12,12 @@ export interface HttpServerOptions extends OperationRoutesOptions {
   readonly logger: Logger
   /** Without them there are only the routes of operations. */
   readonly repositories: (RecordRoutesOptions['repositories'] & DeadLetterRoutesOptions) | undefined
+  /** Without it nothing is taken. */
+  readonly otlp: Pick<OtlpRoutesOptions, 'receiver' | 'body'> | undefined
 }
+
+/** How long a client may take to send its request: as much as 64 MiB need at 4 Mbit/s. */
+const REQUEST_TIMEOUT_MS = 120_000
 
 /** Builds the HTTP server with all its routes. It listens when {@link listen} is called. */
 export function buildServer(options: HttpServerOptions): FastifyInstance {
@@ -21,6 +27,7 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
     forceCloseConnections: true,
     return503OnClosing: false,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
     // Of a path that cannot be decoded, or whose parameter is too long.
     frameworkErrors: onError,
@@ -35,6 +42,7 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
     recordRoutes(app, { repositories: options.repositories })
     deadLetterRoutes(app, options.repositories)
   }
+  if (options.otlp !== undefined) otlpRoutes(app, { ...options, ...options.otlp })
   return app
 }
 

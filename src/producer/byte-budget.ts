@@ -3,13 +3,13 @@
  * overtakes: a big request is not starved by small ones.
  */
 export class ByteBudget {
-  readonly #limit: number
+  readonly limit: number
   #used = 0
   #waiting: { bytes: number; admit: () => void; refuse: (error: Error) => void }[] = []
 
   /** `limit` in bytes. A single request must not exceed it. */
   constructor(limit: number) {
-    this.#limit = limit
+    this.limit = limit
   }
 
   get used(): number {
@@ -18,7 +18,7 @@ export class ByteBudget {
 
   /** Takes the bytes if there is room and nobody waits for it. */
   tryTake(bytes: number): boolean {
-    if (this.#waiting.length > 0 || this.#used + bytes > this.#limit) return false
+    if (this.#waiting.length > 0 || this.#used + bytes > this.limit) return false
     this.#used += bytes
     return true
   }
@@ -35,7 +35,7 @@ export class ByteBudget {
     this.#used -= bytes
     let admitted = 0
     for (const { bytes: wanted, admit } of this.#waiting) {
-      if (this.#used + wanted > this.#limit) break
+      if (this.#used + wanted > this.limit) break
       this.#used += wanted
       admitted++
       admit()

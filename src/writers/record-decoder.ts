@@ -4,6 +4,7 @@ import type { DeadLetter } from '../models/dead-letter.ts'
 import { createDecodeContext, type DecodeContext } from '../models/decode-context.ts'
 import { RECORD_DECODERS } from '../models/decode-record.ts'
 import { looseRecordJson } from '../models/loose-record.ts'
+import { DEFAULT_RECORD_LIMITS, limitsAt, type RecordLimits } from '../models/record-limits.ts'
 import type { Decoded } from '../models/rejection.ts'
 import { type RecordScan, RecordScanner, type ScannedRecords } from '../models/scan/record-scanner.ts'
 import { createDataPointScan } from '../models/scan/scan-data-point.ts'
@@ -13,23 +14,7 @@ import { isScanned, type ScannedRecord } from '../models/scan/scanned-record.ts'
 import type { TelemetrySignal } from '../models/telemetry-signal.ts'
 import type { DecodedChunk } from './batch.ts'
 
-/** What a record may be; times are relative to the clock. */
-export interface RecordLimits {
-  readonly acceptPastDays: number
-  readonly acceptFutureDays: number
-  readonly maxRecordBytes: number
-  readonly maxDepth: number
-}
-
-const DEFAULT_LIMITS: RecordLimits = {
-  acceptPastDays: 30,
-  acceptFutureDays: 1,
-  maxRecordBytes: 1024 * 1024,
-  maxDepth: 32,
-}
-
 const NANOS_PER_MS = 1_000_000n
-const MS_PER_DAY = 86_400_000
 
 const SCANS: Readonly<Record<TelemetrySignal, () => RecordScan>> = {
   traces: createSpanScan,
@@ -57,20 +42,13 @@ export class RecordDecoder<T> {
   constructor(signal: TelemetrySignal, limits: Partial<RecordLimits> = {}) {
     this.signal = signal
     this.#decode = RECORD_DECODERS[signal] as (input: unknown, context: DecodeContext) => Decoded<T>
-    this.#limits = { ...DEFAULT_LIMITS, ...limits }
+    this.#limits = { ...DEFAULT_RECORD_LIMITS, ...limits }
     this.#scanner = new RecordScanner(SCANS[signal](), this.#limits.maxDepth)
   }
 
   /** A context for what is decoded now: the accepted window moves with the clock. */
   context(nowMs: number): DecodeContext {
-    const { acceptPastDays, acceptFutureDays, maxRecordBytes, maxDepth } = this.#limits
-    const limits = {
-      earliest: BigInt(nowMs - acceptPastDays * MS_PER_DAY) * NANOS_PER_MS,
-      latest: BigInt(nowMs + acceptFutureDays * MS_PER_DAY) * NANOS_PER_MS,
-      maxRecordBytes,
-      maxDepth,
-    }
-    return createDecodeContext(limits)
+    return createDecodeContext(limitsAt(this.#limits, nowMs))
   }
 
   /** Reads an entry's JSON without parsing what is as usual in it; undefined where all of it must be parsed. */

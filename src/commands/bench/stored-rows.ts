@@ -17,7 +17,7 @@ export async function storeSpans(bench: BenchSetup, rows: number, nowMs: number)
   await checkpoint(bench)
 }
 
-/** `$1` to `$2` of `$3` rows in the hour after noon (UTC) of the day of `$4`, unix milliseconds; content as in the workload. */
+/** `$1` to `$2` of `$3` rows in the hour before noon (UTC) of the day of `$4`, unix milliseconds: what comes then is later, as it would be. Content as in the workload. */
 const INSERT = `
   insert into spans (start_time, start_time_unix_nano, resource_id, scope_id, entry_ms, entry_seq, trace_id, record_index,
                      kind, status_code, has_content, span_id, service, name, attributes, parent_span_id, duration_ns,
@@ -32,5 +32,5 @@ const INSERT = `
          decode(substr(md5(i::text), 17, 16), 'hex'), (100 + i % 5000) * 1000000::bigint,
          'chat', 'openai', model, i % 4000, i % 800, 'conversation-' || i % 5000, 'user-' || i % 800
     from (select i, (array['gpt-4o', 'claude-sonnet-4', 'gemini-2.5-pro'])[i % 3 + 1] as model,
-                 ($4::bigint / 86400000) * 86400000 + 43200000 + i * 3600000 / $3::bigint as ms
+                 ($4::bigint / 86400000) * 86400000 + 39600000 + i * 3600000 / $3::bigint as ms
             from generate_series($1::bigint, $2::bigint) as i) as made`

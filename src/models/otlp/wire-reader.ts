@@ -41,6 +41,15 @@ export class WireReader {
     return this.#at < this.#end
   }
 
+  get position(): number {
+    return this.#at
+  }
+
+  /** To be set inside of the message that is read now. After a problem it stays behind every end. */
+  set position(at: number) {
+    if (this.problem === undefined) this.#at = at
+  }
+
   /** Notes what is wrong; the first problem stands. */
   fail(rejection: Rejection = MALFORMED): undefined {
     this.problem ??= rejection

@@ -14,6 +14,8 @@ export class JsonScanner {
   /** Of the key that was walked last: where it ends, and its hash by {@link nextHash}. */
   protected keyEnd = 0
   protected keyHash = FIRST_HASH
+  /** Whether \u0000 and the escapes of surrogates are passed over like any other: where nothing of the text is stored. */
+  protected takesAllEscapes = false
   /** False once a number was met that is not in normal form: see {@link UnparsedObject}. */
   protected isNormal = true
 
@@ -180,7 +182,7 @@ export class JsonScanner {
       code = code * 16 + digit - 1
     }
     const isSurrogate = code >= FIRST_SURROGATE && code <= LAST_SURROGATE
-    return code === 0 || isSurrogate ? FAIL : from + 5
+    return (code === 0 || isSurrogate) && !this.takesAllEscapes ? FAIL : from + 5
   }
 
   #skipDigits(from: number): number {

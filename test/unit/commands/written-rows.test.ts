@@ -7,6 +7,7 @@ async function exposition(lag: number | null): Promise<string> {
   registerGauges(metrics, {
     inFlight: () => ({ entries: 0, records: 0, bytes: 0 }),
     inFlightLimitBytes: () => 1,
+    otlpBodies: undefined,
     backpressurePausedSeconds: () => 0,
     pools: () => new Map(),
     groupStates: async () =>

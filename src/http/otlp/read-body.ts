@@ -1,0 +1,114 @@
+import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
+import { createGunzip, createInflate } from 'node:zlib'
+import { OtlpRefusal } from './otlp-refusal.ts'
+
+export interface BodyOptions {
+  /** Of one body, after decompression. */
+  readonly maxBytes: number
+  /** Bytes of all bodies that are held. */
+  readonly inFlight: BodyBudget
+}
+
+/** Counts what is held of all bodies together. */
+export interface BodyBudget {
+  /** Takes bytes if there is room for them. */
+  tryTake(bytes: number): boolean
+  giveBack(bytes: number): void
+}
+
+/** A body in memory. `release` is to be called once it is no longer needed. */
+export interface HeldBody {
+  readonly bytes: Buffer
+  release(): void
+}
+
+/** How long what still comes of a body that was refused is read and thrown away: a client that is cut off in the middle of it may miss the answer. */
+const LINGER_MS = 5000
+const RETRY_AFTER_SECONDS = 1
+
+/**
+ * Reads the body of a request, decompressed. Bounded: by `maxBytes` for itself, by the budget together with all others.
+ *
+ * @throws OtlpRefusal 413 for one that is too large (also once it is decompressed), 415 for a compression that is not known, 400 for one that is cut or no gzip,
+ * 503 where the budget is used up.
+ */
+export async function readBody(message: IncomingMessage, options: BodyOptions): Promise<HeldBody> {
+  const chunks: Buffer[] = []
+  let held = 0
+  const release = () => {
+    options.inFlight.giveBack(held)
+    held = 0
+  }
+  try {
+    if (Number(message.headers['content-length'] ?? 0) > options.maxBytes && !isCompressed(message))
+      throw tooLarge(options.maxBytes)
+    for await (const chunk of decompressed(message) as AsyncIterable<Buffer>) {
+      if (held + chunk.length > options.maxBytes) throw tooLarge(options.maxBytes)
+      if (!options.inFlight.tryTake(chunk.length)) throw busy()
+      held += chunk.length
+      chunks.push(chunk)
+    }
+    return { bytes: chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks), release }
+  } catch (error) {
+    release()
+    drain(message)
+    throw error instanceof OtlpRefusal ? error : unreadable(error)
+  }
+}
+
+function isCompressed({ headers }: IncomingMessage): boolean {
+  return (headers['content-encoding'] ?? 'identity') !== 'identity'
+}
+
+function decompressed(message: IncomingMessage): AsyncIterable<unknown> {
+  const encoding = message.headers['content-encoding'] ?? 'identity'
+  switch (encoding) {
+    case 'identity':
+      // The socket is still needed for the answer.
+      return message.iterator({ destroyOnReturn: false })
+    case 'gzip':
+      return through(message, createGunzip())
+    case 'deflate':
+      return through(message, createInflate())
+    default:
+      throw new OtlpRefusal(415, `content-encoding ${encoding} is not read here: use gzip, deflate or none`)
+  }
+}
+
+/** `pipe` tells the next stream of an end, not of a client that went away. */
+function through(message: IncomingMessage, inflate: Readable & NodeJS.WritableStream): Readable {
+  message.once('close', () => {
+    if (!message.complete) inflate.destroy(new Error('the client went away'))
+  })
+  inflate.once('close', () => message.unpipe(inflate))
+  return message.pipe(inflate)
+}
+
+function drain(message: IncomingMessage): void {
+  if (message.complete || message.destroyed) return
+  message.resume()
+  const timer = setTimeout(() => message.destroy(), LINGER_MS)
+  message.once('close', () => clearTimeout(timer))
+}
+
+function tooLarge(maxBytes: number): OtlpRefusal {
+  return new OtlpRefusal(
+    413,
+    `the body has more than ${maxBytes} bytes, decompressed (OTLP_MAX_BODY_BYTES): send smaller batches`,
+  )
+}
+
+function busy(): OtlpRefusal {
+  return new OtlpRefusal(
+    503,
+    'too many bodies are in flight (OTLP_IN_FLIGHT_MAX_BYTES): send this again later',
+    {
+      retryAfter: RETRY_AFTER_SECONDS,
+    },
+  )
+}
+
+function unreadable(error: unknown): OtlpRefusal {
+  return new OtlpRefusal(400, `the body cannot be read: ${(error as Error).message}`, { cause: error })
+}
