@@ -187,15 +187,10 @@ function contradictions(settings: Settings): readonly string[] {
       `RECORD_MAX_BYTES: ${recordMaxBytes} does not fit into a batch; expected at most ${batchMaxBytes} (BATCH_MAX_BYTES)`,
     )
   }
-  const { otlpInFlightMaxBytes, otlpMaxBodyBytes, streamMaxEntries, streamKeepEntries } = settings
+  const { otlpInFlightMaxBytes, otlpMaxBodyBytes } = settings
   if (otlpInFlightMaxBytes < otlpMaxBodyBytes) {
     problems.push(
       `OTLP_IN_FLIGHT_MAX_BYTES: ${otlpInFlightMaxBytes} is less than one body; expected at least ${otlpMaxBodyBytes} (OTLP_MAX_BODY_BYTES)`,
-    )
-  }
-  if (streamMaxEntries !== 0 && streamMaxEntries <= streamKeepEntries) {
-    problems.push(
-      `STREAM_MAX_ENTRIES: ${streamMaxEntries} is no more than what stays in a stream; expected more than ${streamKeepEntries} (STREAM_KEEP_ENTRIES)`,
     )
   }
   return problems

@@ -251,7 +251,7 @@ function createReceiver(options: ServiceOptions, releasers: Releasers): OtlpRece
   return new OtlpReceiver({
     redis: openRedis(options, releasers, 'commands'),
     streamPrefix: settings.streamPrefix,
-    streamMaxEntries: settings.streamMaxEntries,
+    streamMaxEntries: settings.streamKeepEntries + settings.otlpBacklogMaxEntries,
     recordLimits: recordLimitsOf(settings),
     onError: (error, signal) => logger.warn({ err: error, signal }, 'Redis did not take an export request'),
   })

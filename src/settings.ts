@@ -27,7 +27,6 @@ export interface Settings {
   readonly inFlightMaxBytes: number
   readonly reclaimMinIdleMs: number
   readonly streamKeepEntries: number
-  readonly streamMaxEntries: number
   readonly ledgerKeepDays: number
   readonly writeConcurrency: number
   readonly databasePoolMax: number
@@ -37,6 +36,7 @@ export interface Settings {
   readonly acceptFutureDays: number
   readonly otlpMaxBodyBytes: number
   readonly otlpInFlightMaxBytes: number
+  readonly otlpBacklogMaxEntries: number
   readonly seriesMaxPerMetric: number
   readonly seriesMaxPerService: number
   readonly deadLetterPayload: DeadLetterPayload
@@ -142,12 +142,6 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
     1_000_000_000,
     'Entries that stay in a stream after every group is done with them.',
   ),
-  streamMaxEntries: integer(
-    1_000_000,
-    0,
-    1_000_000_000,
-    'Entries of a stream past which the OTLP receiver answers 503 instead of adding more; 0 is no limit.',
-  ),
   ledgerKeepDays: integer(7, 1, 3650, 'Days for which it is known what was ingested, at least.'),
   writeConcurrency: integer(2, 1, 16, 'Batches of one telemetry signal that are written at the same time.'),
   databasePoolMax: integer(10, 2, 1000, 'PostgreSQL connections that queries of the API use, at most.'),
@@ -166,6 +160,12 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
     KIB,
     64 * GIB,
     'Bytes of OTLP bodies in memory past which further ones are answered 503.',
+  ),
+  otlpBacklogMaxEntries: integer(
+    1_000_000,
+    1,
+    1_000_000_000,
+    'Entries of a stream beyond STREAM_KEEP_ENTRIES, past which OTLP requests are answered 503: ingest is behind.',
   ),
   seriesMaxPerMetric: integer(
     10_000,

@@ -16,7 +16,7 @@ import { OtlpRefusal } from './otlp-refusal.ts'
 export interface OtlpReceiverOptions {
   readonly redis: Redis
   readonly streamPrefix: string
-  /** Entries of a stream past which no more are added; 0 is no limit. */
+  /** Entries of a stream past which no more are added. */
   readonly streamMaxEntries: number
   readonly recordLimits: RecordLimits
   /** Told of what Redis did not take. */
@@ -103,7 +103,7 @@ export class OtlpReceiver {
     const { redis, streamPrefix, streamMaxEntries, onError } = this.#options
     const stream = streamKey(streamPrefix, signal)
     try {
-      if (streamMaxEntries > 0 && (await redis.xlen(stream)) >= streamMaxEntries) throw full(stream)
+      if ((await redis.xlen(stream)) >= streamMaxEntries) throw full(stream)
       for (const part of parts) await addOnce(redis, { stream, fields: { otlp: part } })
     } catch (error) {
       if (error instanceof OtlpRefusal) throw error
@@ -132,7 +132,7 @@ function notReadable({ reason, detail }: Rejection): OtlpRefusal {
 function full(stream: string): OtlpRefusal {
   return new OtlpRefusal(
     503,
-    `${stream} is full (STREAM_MAX_ENTRIES): ingest is behind; send this again later`,
+    `${stream} is full (OTLP_BACKLOG_MAX_ENTRIES): ingest is behind; send this again later`,
     {
       retryAfter: RETRY_AFTER_SECONDS,
     },

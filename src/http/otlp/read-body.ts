@@ -81,12 +81,12 @@ function through(message: IncomingMessage, inflate: Readable & NodeJS.WritableSt
   message.once('close', () => {
     if (!message.complete) inflate.destroy(new Error('the client went away'))
   })
-  inflate.once('close', () => message.unpipe(inflate))
   return message.pipe(inflate)
 }
 
 function drain(message: IncomingMessage): void {
-  if (message.complete || message.destroyed) return
+  message.unpipe()
+  if (message.readableEnded || message.destroyed) return
   message.resume()
   const timer = setTimeout(() => message.destroy(), LINGER_MS)
   message.once('close', () => clearTimeout(timer))

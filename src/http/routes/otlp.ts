@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from '../../logger.ts'
 import type { Metrics } from '../../metrics.ts'
 import type { OtlpEncoding } from '../../models/otlp/read-request.ts'
@@ -26,6 +26,10 @@ export function otlpRoutes(app: FastifyInstance, options: OtlpRoutesOptions): vo
     // Bodies are read by the route, so that their bounds hold while they come.
     routes.removeAllContentTypeParsers()
     routes.addContentTypeParser('*', (_request, _payload, done) => done(null))
+    // Of a header that Fastify does not take.
+    routes.setErrorHandler<FastifyError>((error, _request, reply) =>
+      sendStatus(reply, 'json', error.statusCode ?? 500, error.message),
+    )
     for (const signal of TELEMETRY_SIGNALS) {
       routes.post(`/v1/${signal}`, (request, reply) => answer(request, reply, signal, options))
       routes.route({
