@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import { loadSettings } from '../../src/config.ts'
 import { createLogger } from '../../src/logger.ts'
-import { type Service, startService } from '../../src/service.ts'
+import { type Role, type Service, startService } from '../../src/service.ts'
 import { withPostgres } from './postgres.ts'
 import { createTestDatabase } from './test-database.ts'
 import { createTestPrefix } from './test-redis.ts'
@@ -22,12 +22,14 @@ export interface TestService {
 export interface TestServiceOptions {
   /** Takes the lines of its log, from `info` on. By default those of `error` are shown. */
   readonly log?: (line: string) => void
+  /** Default: all. */
+  readonly roles?: readonly Role[]
 }
 
 /** A whole service in this process, on a database and streams of this file's own. */
 export async function startTestService(
   env: Record<string, string> = {},
-  { log }: TestServiceOptions = {},
+  { log, roles = ['ingest', 'api'] }: TestServiceOptions = {},
 ): Promise<TestService> {
   const { databaseUrl } = await createTestDatabase()
   const { prefix, redisUrl } = await createTestPrefix()
@@ -41,7 +43,7 @@ export async function startTestService(
       databaseUrl: settings.databaseUrl ?? databaseUrl,
       redisUrl: settings.redisUrl ?? redisUrl,
     },
-    roles: ['ingest', 'api'],
+    roles,
     logger: createLogger(
       log ? { level: 'info', pretty: false, write: log } : { level: 'error', pretty: false },
     ),

@@ -35,6 +35,7 @@ const SPLIT_BYTES = 4 * 1024 * 1024
 const MISFITS: ReadonlySet<RejectionReason> = new Set(['wrong_type', 'missing_field', 'bad_id'])
 
 const RETRY_AFTER_SECONDS = 5
+const NANOS_PER_MS = 1_000_000n
 
 /** Puts export requests into the streams, as they came, once it is known that they can be read. */
 export class OtlpReceiver {
@@ -87,7 +88,10 @@ export class OtlpReceiver {
   ): { readonly records: number; readonly rejections: readonly Rejection[] } {
     const request = readOtlpRequest(part, signal, encoding)
     if (request.rejection !== undefined) throw notReadable(request.rejection)
-    const context = createDecodeContext(limitsAt(this.#options.recordLimits, Date.now()))
+    const nowMs = Date.now()
+    const context = createDecodeContext(limitsAt(this.#options.recordLimits, nowMs))
+    // As the entry's id will give it to a log record without a time.
+    context.defaultTimeUnixNano = BigInt(nowMs) * NANOS_PER_MS
     context.suspicious = request.suspicious
     context.entryBytes = part.length
     const decode = RECORD_DECODERS[signal]
