@@ -49,9 +49,7 @@ const logOf = (text: string) => ({
 const requestOf = (logRecords: readonly object[]) =>
   encodeOtlp('logs', { resourceLogs: [{ scopeLogs: [{ logRecords }] }] })
 const rows = async (like: string) =>
-  (
-    await select(databaseUrl, `select count(*)::int as n from log_view where body like $1`, [like])
-  )[0]?.n
+  (await select(databaseUrl, `select count(*)::int as n from log_view where body like $1`, [like]))[0]?.n
 
 test('a body of 64 MiB is taken, and each record of it stored once', async () => {
   const records = Array.from({ length: 16_000 }, (_, index) => logOf(`large ${index} ${'x'.repeat(4100)}`))

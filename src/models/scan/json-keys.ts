@@ -6,6 +6,7 @@ export interface JsonKey {
   readonly text: string
   /** As it stands between its quotes. */
   readonly bytes: Uint8Array
+  readonly hash: number
   /** Which field of a record has this name; -1 for none. */
   readonly field: number
   /** The typed column that an attribute of this name may fill. */
@@ -16,13 +17,18 @@ export interface JsonKey {
   lastObject: number
 }
 
-/** Programs have few key names. A power of two. */
-const SLOTS = 4096
+/** Programs have some hundred key names. A power of two. */
+const SLOT_BITS = 12
+const SLOTS = 1 << SLOT_BITS
+/** A key stands in one of so many slots in a row: among a thousand names hardly ever nine want the same eight. */
+const PROBES = 8
+/** 2^32 over the golden ratio: names that differ in their last letter come to stand far apart. */
+const GOLDEN = 0x9e3779b1
 /** Longer keys are made anew each time. */
 const MAX_KEY_BYTES = 256
 
 /**
- * Remembers keys by their bytes: finding one makes no string. A key has two slots; a third one of the same slots takes the place of one of them, so that it
+ * Remembers keys by their bytes: finding one makes no string. A key that finds its slots taken by others takes the place of one of them, so that it
  * is bounded whatever comes, and names made to collide cost a string each.
  */
 export class JsonKeys {
@@ -41,27 +47,32 @@ export class JsonKeys {
 
   /** @param hash of the bytes from `from` to before `to`, by {@link nextHash}. */
   find(bytes: Buffer, from: number, to: number, hash: number): JsonKey {
-    const slot = (hash ^ (hash >>> 12)) & (SLOTS - 1)
-    const first = this.#slots[slot]
-    if (first !== undefined && isKey(first, bytes, from, to)) return first
-    const second = this.#slots[slot ^ 1]
-    if (second !== undefined && isKey(second, bytes, from, to)) return second
-    const key = this.#create(bytes.subarray(from, to))
-    if (to - from > MAX_KEY_BYTES) this.#forgotten += 1
-    else if (first === undefined || second !== undefined) {
-      if (first !== undefined) this.#forgotten += 1
-      this.#slots[slot] = key
-    } else this.#slots[slot ^ 1] = key
+    const slots = this.#slots
+    const first = Math.imul(hash, GOLDEN) >>> (32 - SLOT_BITS)
+    for (let probe = 0; probe < PROBES; probe += 1) {
+      const slot = (first + probe) & (SLOTS - 1)
+      const key = slots[slot]
+      if (key === undefined) return this.#remember(this.#create(bytes.subarray(from, to), hash), slot)
+      if (key.hash === hash && isKey(key, bytes, from, to)) return key
+    }
+    this.#forgotten += 1
+    return this.#remember(this.#create(bytes.subarray(from, to), hash), first)
+  }
+
+  #remember(key: JsonKey, slot: number): JsonKey {
+    if (key.bytes.length > MAX_KEY_BYTES) this.#forgotten += 1
+    else this.#slots[slot] = key
     return key
   }
 
-  #create(bytes: Buffer): JsonKey {
+  #create(bytes: Buffer, hash: number): JsonKey {
     const raw = bytes.toString('utf8')
     const text = raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw
     return {
       text,
       // A copy: the buffer that it came in is not to be held for its sake.
       bytes: Uint8Array.from(bytes),
+      hash,
       field: this.#fields.get(text) ?? -1,
       source: GEN_AI_SOURCES.get(text),
       isContent: isContentKey(text),

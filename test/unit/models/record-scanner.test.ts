@@ -160,6 +160,16 @@ describe('nothing is read of', () => {
   })
 })
 
+test('hundreds of names that differ in their last letters are all remembered', () => {
+  const many = new RecordScanner(seeing, 32)
+  const names = Array.from({ length: 500 }, (_, n) => `"app.attribute_${n}":${n}`)
+  const json = Buffer.from(`{"attributes":{${names.join()}}}`)
+  many.scan(json, contextWith())
+  expect(many.scan(json, contextWith())?.records).toMatchObject([
+    { seen: { attributes: expect.any(UnparsedObject) } },
+  ])
+})
+
 test('names made to share a slot are told apart, and cost no memory', () => {
   for (let n = 0; n < 6_000; n += 1) {
     const name = `key-${n}`
