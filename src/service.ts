@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type pg from 'pg'
 import { OtlpReceiver } from './http/otlp/otlp-receiver.ts'
+import { WriteBarrier } from './http/otlp/write-barrier.ts'
 import { readinessCheck } from './http/readiness.ts'
 import { buildServer, listen } from './http/server.ts'
 import type { GroupOfStream } from './ingest/consumer-group.ts'
@@ -89,9 +90,11 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
   const commands = openRedis(options, releasers, 'commands')
   const state: ServiceState = { phase: 'starting', workers: new Map() }
 
-  const otlpBodies = roles.includes('api') ? new ByteBudget(settings.otlpInFlightMaxBytes) : undefined
+  const otlp = roles.includes('api')
+    ? { ...createReceiver(options, releasers), bodies: new ByteBudget(settings.otlpInFlightMaxBytes) }
+    : undefined
   registerGauges(metrics, {
-    otlpBodies,
+    otlpBodies: otlp?.bodies,
     inFlight: (signal) => ({
       ...inFlight.of(streamKey(settings.streamPrefix, signal)),
       records: state.workers.get(signal)?.recordsInFlight ?? 0,
@@ -114,9 +117,9 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
       workers: state.workers,
     }),
     repositories: roles.includes('api') ? createRepositories(pools.open('api')) : undefined,
-    otlp: otlpBodies && {
-      receiver: createReceiver(options, releasers),
-      body: { maxBytes: settings.otlpMaxBodyBytes, inFlight: otlpBodies },
+    otlp: otlp && {
+      receiver: otlp.receiver,
+      body: { maxBytes: settings.otlpMaxBodyBytes, inFlight: otlp.bodies },
     },
   })
   releasers.defer('HTTP server', () => http.close())
@@ -130,6 +133,7 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
   ])
   await migrate({ databaseUrl: settings.databaseUrl, log: logger, signal: stopping })
   await whenReady(commands, stopping)
+  await otlp?.barrier?.check(stopping)
   if (roles.includes('ingest'))
     await startIngest(options, { releasers, pools, metrics, inFlight, commands, state })
   state.phase = 'running'
@@ -246,15 +250,31 @@ function recordLimitsOf(settings: Settings): RecordLimits {
 }
 
 /** On a connection of its own: bodies of megabytes must not hold up what ingest asks of Redis. */
-function createReceiver(options: ServiceOptions, releasers: Releasers): OtlpReceiver {
+function createReceiver(options: ServiceOptions, releasers: Releasers) {
   const { settings, logger } = options
-  return new OtlpReceiver({
-    redis: openRedis(options, releasers, 'commands'),
+  const redis = openRedis(options, releasers, 'commands')
+  const barrier = createBarrier(options, { releasers, writes: redis })
+  const receiver = new OtlpReceiver({
+    redis,
+    barrier,
     streamPrefix: settings.streamPrefix,
     streamMaxEntries: settings.streamKeepEntries + settings.otlpBacklogMaxEntries,
     recordLimits: recordLimitsOf(settings),
     onError: (error, signal) => logger.warn({ err: error, signal }, 'Redis did not take an export request'),
   })
+  return { receiver, barrier }
+}
+
+function createBarrier(
+  options: ServiceOptions,
+  { releasers, writes }: { readonly releasers: Releasers; readonly writes: Redis },
+): WriteBarrier | undefined {
+  const { otlpDurability: durability, streamPrefix } = options.settings
+  if (durability === 'memory') return undefined
+  const redis = openRedis(options, releasers, 'commands')
+  const barrier = new WriteBarrier({ durability, redis, writes, key: `${streamPrefix}:written` })
+  releasers.defer('write barrier', () => barrier.close())
+  return barrier
 }
 
 function createRepositories(pool: pg.Pool) {

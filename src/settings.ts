@@ -6,6 +6,10 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 export const DEAD_LETTER_PAYLOADS = ['keep', 'drop'] as const
 export type DeadLetterPayload = (typeof DEAD_LETTER_PAYLOADS)[number]
 
+/** What Redis must have done with an export request before it is answered 200: taken it, copied it to a replica, put it on disk. */
+export const OTLP_DURABILITIES = ['memory', 'replica', 'disk'] as const
+export type OtlpDurability = (typeof OTLP_DURABILITIES)[number]
+
 /** The time range that one partition of a telemetry table covers. */
 export const PARTITION_INTERVALS = ['day', 'hour'] as const
 export type PartitionInterval = (typeof PARTITION_INTERVALS)[number]
@@ -37,6 +41,7 @@ export interface Settings {
   readonly otlpMaxBodyBytes: number
   readonly otlpInFlightMaxBytes: number
   readonly otlpBacklogMaxEntries: number
+  readonly otlpDurability: OtlpDurability
   readonly seriesMaxPerMetric: number
   readonly seriesMaxPerService: number
   readonly deadLetterPayload: DeadLetterPayload
@@ -166,6 +171,11 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
     1,
     1_000_000_000,
     'Entries of a stream beyond STREAM_KEEP_ENTRIES, past which OTLP requests are answered 503: ingest is behind.',
+  ),
+  otlpDurability: choice(
+    'memory',
+    OTLP_DURABILITIES,
+    'What Redis must have done with an OTLP request before it is answered 200: taken it, copied it to a replica (WAIT), put it on disk (WAITAOF, Redis 7.2).',
   ),
   seriesMaxPerMetric: integer(
     10_000,

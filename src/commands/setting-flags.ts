@@ -25,6 +25,7 @@ const GROUPS: { readonly [K in keyof Settings]: keyof typeof HEADINGS } = {
   otlpMaxBodyBytes: 'http',
   otlpInFlightMaxBytes: 'http',
   otlpBacklogMaxEntries: 'http',
+  otlpDurability: 'http',
   streamPrefix: 'streams',
   consumerGroup: 'streams',
   consumerName: 'streams',

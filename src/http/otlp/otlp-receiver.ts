@@ -12,6 +12,7 @@ import type { TelemetrySignal } from '../../models/telemetry-signal.ts'
 import { addOnce } from '../../producer/add-once.ts'
 import type { ExportOutcome } from './otlp-answer.ts'
 import { OtlpRefusal } from './otlp-refusal.ts'
+import type { WriteBarrier } from './write-barrier.ts'
 
 export interface OtlpReceiverOptions {
   readonly redis: Redis
@@ -19,6 +20,8 @@ export interface OtlpReceiverOptions {
   /** Entries of a stream past which no more are added. */
   readonly streamMaxEntries: number
   readonly recordLimits: RecordLimits
+  /** Where an answer of 200 says more than that Redis has taken it. */
+  readonly barrier: WriteBarrier | undefined
   /** Told of what Redis did not take. */
   readonly onError: (error: unknown, signal: TelemetrySignal) => void
 }
@@ -104,11 +107,13 @@ export class OtlpReceiver {
   }
 
   async #add(signal: TelemetrySignal, parts: readonly Buffer[]): Promise<void> {
-    const { redis, streamPrefix, streamMaxEntries, onError } = this.#options
+    const { redis, streamPrefix, streamMaxEntries, barrier, onError } = this.#options
     const stream = streamKey(streamPrefix, signal)
     try {
       if ((await redis.xlen(stream)) >= streamMaxEntries) throw full(stream)
+      const mark = barrier?.mark() ?? 0
       for (const part of parts) await addOnce(redis, { stream, fields: { otlp: part } })
+      await barrier?.passed(mark)
     } catch (error) {
       if (error instanceof OtlpRefusal) throw error
       onError(error, signal)
