@@ -85,6 +85,7 @@ create table spans (
   input_tokens bigint,
   output_tokens bigint,
   cached_tokens bigint,
+  cache_creation_tokens bigint,
   reasoning_tokens bigint,
   time_to_first_token_ns bigint,
   cost numeric,

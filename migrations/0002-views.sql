@@ -28,6 +28,7 @@ select
   s.input_tokens,
   s.output_tokens,
   s.cached_tokens,
+  s.cache_creation_tokens,
   s.reasoning_tokens,
   s.time_to_first_token_ns,
   s.cost,
@@ -165,7 +166,7 @@ create view llm_calls as
 select
   start_time, start_time_unix_nano, trace_id, replace(trace_id::text, '-', '') as trace_id_hex,
   encode(span_id, 'hex') as span_id, service, operation, provider, request_model, response_model,
-  coalesce(response_model, request_model) as model, input_tokens, output_tokens, cached_tokens, reasoning_tokens,
+  coalesce(response_model, request_model) as model, input_tokens, output_tokens, cached_tokens, cache_creation_tokens, reasoning_tokens,
   duration_ns, time_to_first_token_ns, cost, session_id, user_id, finish_reason, error_type,
   status_code = 2 as is_error
 from spans

@@ -1,7 +1,8 @@
 import type { Attributes, AttributeValue } from './attributes.ts'
 import { decimalText } from './decimal-text.ts'
 import { fitsIndex, MAX_INT64, parseDouble, parseInteger } from './decode-fields.ts'
-import { GEN_AI_SOURCES, type GenAiColumn } from './gen-ai-sources.ts'
+import { GEN_AI_COLUMNS, GEN_AI_SOURCES, type GenAiColumn, type GenAiSource } from './gen-ai-sources.ts'
+import { GenAiValues } from './gen-ai-values.ts'
 import { parseJson } from './json.ts'
 
 /** What calls of language models are filtered and summed by: typed columns of `spans`. */
@@ -13,7 +14,10 @@ export interface GenAiColumns {
   /** Token counts are at least 0 and fit int64; `bigint` only past 2^53. */
   inputTokens: number | bigint | undefined
   outputTokens: number | bigint | undefined
+  /** Of the input tokens, those read from a cache, and those written to one. */
   cachedTokens: number | bigint | undefined
+  cacheCreationTokens: number | bigint | undefined
+  /** Of the output tokens. */
   reasoningTokens: number | bigint | undefined
   timeToFirstTokenSeconds: number | undefined
   /** A decimal number, at least 0 and without exponent, as text so that no digit is lost. */
@@ -29,10 +33,7 @@ export { splitContent } from './gen-ai-content.ts'
 
 type ColumnReader = (value: AttributeValue) => string | number | bigint | undefined
 
-/** The rank of a column's best source, so common that it is not noted down. */
-const FIRST = 0
-
-export const GEN_AI_READERS: { readonly [C in GenAiColumn]: (value: AttributeValue) => GenAiColumns[C] } = {
+const READERS: { readonly [C in GenAiColumn]: (value: AttributeValue) => GenAiColumns[C] } = {
   operation: readText,
   provider: readText,
   requestModel: readText,
@@ -40,6 +41,7 @@ export const GEN_AI_READERS: { readonly [C in GenAiColumn]: (value: AttributeVal
   inputTokens: readTokens,
   outputTokens: readTokens,
   cachedTokens: readTokens,
+  cacheCreationTokens: readTokens,
   reasoningTokens: readTokens,
   timeToFirstTokenSeconds: readSeconds,
   cost: decimalText,
@@ -49,47 +51,33 @@ export const GEN_AI_READERS: { readonly [C in GenAiColumn]: (value: AttributeVal
   errorType: readText,
 }
 
-/**
- * The typed columns of a span's attributes, undefined when it has none. Where several attributes feed
- * a column, the one that {@link GEN_AI_SOURCES} ranks first wins. A value that the column cannot hold
- * (no number, negative, too long for an index) is passed over; the attribute itself is stored anyway.
- */
-export function genAiColumns(attributes: Attributes): Readonly<GenAiColumns> | undefined {
-  let columns: GenAiColumns | undefined
-  let ranks: Partial<Record<GenAiColumn, number>> | undefined
-  for (const key of Object.keys(attributes)) {
-    const source = GEN_AI_SOURCES.get(key)
-    if (source === undefined) continue
-    const { column, rank } = source
-    if (columns?.[column] !== undefined && (ranks?.[column] ?? FIRST) < rank) continue
-    const value = (GEN_AI_READERS[column] as ColumnReader)(attributes[key] ?? null)
-    if (value === undefined) continue
-    columns ??= emptyColumns()
-    ;(columns as Record<GenAiColumn, unknown>)[column] = value
-    if (rank === FIRST && ranks?.[column] === undefined) continue
-    ranks ??= {}
-    ranks[column] = rank
-  }
-  return columns
+/** What a column holds of an attribute; undefined for what it cannot hold (no number, negative, too long for an index): the attribute itself is stored anyway. */
+export function readGenAi({ column, read }: GenAiSource, value: AttributeValue): unknown {
+  const part = read === undefined ? value : read(value)
+  return part === undefined ? undefined : (READERS[column] as ColumnReader)(part)
 }
 
-function emptyColumns(): GenAiColumns {
-  return {
-    operation: undefined,
-    provider: undefined,
-    requestModel: undefined,
-    responseModel: undefined,
-    inputTokens: undefined,
-    outputTokens: undefined,
-    cachedTokens: undefined,
-    reasoningTokens: undefined,
-    timeToFirstTokenSeconds: undefined,
-    cost: undefined,
-    sessionId: undefined,
-    userId: undefined,
-    finishReason: undefined,
-    errorType: undefined,
+/** Goes through the attributes of a span. See {@link GenAiValues} for what counts where several fill one column. */
+export function collectGenAi(attributes: Attributes, values: GenAiValues): void {
+  values.begin()
+  for (const key of Object.keys(attributes)) {
+    for (const source of GEN_AI_SOURCES.get(key) ?? NONE) {
+      if (values.takes(source)) values.set(source, readGenAi(source, attributes[key] ?? null))
+    }
   }
+  values.finish()
+}
+
+const NONE: readonly GenAiSource[] = []
+
+/** The typed columns of a span's attributes, undefined when it has none. */
+export function genAiColumns(attributes: Attributes): Readonly<GenAiColumns> | undefined {
+  const values = new GenAiValues()
+  collectGenAi(attributes, values)
+  if (!values.hasAny) return undefined
+  return Object.fromEntries(
+    GEN_AI_COLUMNS.map((column, place) => [column, values.at(place)]),
+  ) as unknown as GenAiColumns
 }
 
 function readText(value: AttributeValue): string | undefined {

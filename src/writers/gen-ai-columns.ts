@@ -1,7 +1,8 @@
 import type { Attributes } from '../models/attributes.ts'
 import { MAX_INDEXED_TEXT_BYTES } from '../models/decode-fields.ts'
-import { GEN_AI_READERS, genAiColumns } from '../models/gen-ai.ts'
-import type { GenAiColumn } from '../models/gen-ai-sources.ts'
+import { collectGenAi, readGenAi } from '../models/gen-ai.ts'
+import { GEN_AI_COLUMNS, type GenAiColumn, type GenAiSource } from '../models/gen-ai-sources.ts'
+import { GenAiValues, placeOf } from '../models/gen-ai-values.ts'
 import { INTEGER, TEXT } from '../models/scan/json-scanner.ts'
 import type { UnparsedObject } from '../models/scan/unparsed-object.ts'
 import type { CopyEncoder } from './copy-encoder.ts'
@@ -10,92 +11,80 @@ const NANOS_PER_SECOND = 1e9
 
 type Form = 'text' | 'tokens' | 'seconds' | 'cost'
 
-/** The columns in the order of the row: the field of `GenAiColumns`, what it holds, and its name. */
-const COLUMNS: readonly (readonly [GenAiColumn, Form, string])[] = [
-  ['operation', 'text', 'operation'],
-  ['provider', 'text', 'provider'],
-  ['requestModel', 'text', 'request_model'],
-  ['responseModel', 'text', 'response_model'],
-  ['inputTokens', 'tokens', 'input_tokens'],
-  ['outputTokens', 'tokens', 'output_tokens'],
-  ['cachedTokens', 'tokens', 'cached_tokens'],
-  ['reasoningTokens', 'tokens', 'reasoning_tokens'],
-  ['timeToFirstTokenSeconds', 'seconds', 'time_to_first_token_ns'],
-  ['cost', 'cost', 'cost'],
-  ['sessionId', 'text', 'session_id'],
-  ['userId', 'text', 'user_id'],
-  ['finishReason', 'text', 'finish_reason'],
-  ['errorType', 'text', 'error_type'],
-]
+/** What each column holds, and its name in the table. */
+const COLUMNS: Readonly<Record<GenAiColumn, readonly [Form, string]>> = {
+  operation: ['text', 'operation'],
+  provider: ['text', 'provider'],
+  requestModel: ['text', 'request_model'],
+  responseModel: ['text', 'response_model'],
+  inputTokens: ['tokens', 'input_tokens'],
+  outputTokens: ['tokens', 'output_tokens'],
+  cachedTokens: ['tokens', 'cached_tokens'],
+  cacheCreationTokens: ['tokens', 'cache_creation_tokens'],
+  reasoningTokens: ['tokens', 'reasoning_tokens'],
+  timeToFirstTokenSeconds: ['seconds', 'time_to_first_token_ns'],
+  cost: ['cost', 'cost'],
+  sessionId: ['text', 'session_id'],
+  userId: ['text', 'user_id'],
+  finishReason: ['text', 'finish_reason'],
+  errorType: ['text', 'error_type'],
+}
 
-export const GEN_AI_COLUMNS: readonly string[] = COLUMNS.map(([, , name]) => name)
+/** In the order of the row. */
+export const GEN_AI_TABLE_COLUMNS: readonly string[] = GEN_AI_COLUMNS.map((column) => COLUMNS[column][1])
+const FORMS = GEN_AI_COLUMNS.map((column) => COLUMNS[column][0])
 
-const PLACES = new Map(COLUMNS.map(([column], place) => [column, place]))
-const NONE = -1
+const values = new GenAiValues()
+/** Of columns that hold {@link WHERE_IT_IS}: the member of the object. */
+const members = new Int32Array(FORMS.length)
 const WHERE_IT_IS = Symbol('where it is')
 
-/** Of the span in hand, by column: the member that fills it, its rank, and what it holds. */
-const members = new Int32Array(COLUMNS.length)
-const ranks = new Int32Array(COLUMNS.length)
-const values: unknown[] = COLUMNS.map(() => undefined)
-
-/** Encodes {@link GEN_AI_COLUMNS}. */
+/** Encodes {@link GEN_AI_TABLE_COLUMNS}. */
 export function encodeGenAi(encoder: CopyEncoder, attributes: Attributes): void {
-  const found = genAiColumns(attributes)
-  if (found === undefined) encoder.nulls(COLUMNS.length)
-  else for (const [column, form] of COLUMNS) encodeValue(encoder, form, found[column])
+  collectGenAi(attributes, values)
+  if (!values.hasAny) encoder.nulls(FORMS.length)
+  else for (let place = 0; place < FORMS.length; place += 1) encodeValue(encoder, place, values.at(place))
 }
 
-/** The columns that `genAiColumns` finds in attributes, from attributes that were not parsed. */
+/** The same, from attributes that were not parsed. */
 export function encodeScannedGenAi(encoder: CopyEncoder, attributes: UnparsedObject): void {
-  members.fill(NONE)
+  values.begin()
   const { keys } = attributes.members
-  let hasAny = false
-  for (let member = 0; member < keys.length; member += 1) {
-    const source = keys[member]?.source
-    if (source === undefined) continue
-    const place = PLACES.get(source.column) as number
-    if (members[place] !== NONE && (ranks[place] as number) < source.rank) continue
-    const value = read(attributes, member, place)
-    if (value === undefined) continue
-    values[place] = value
-    members[place] = member
-    ranks[place] = source.rank
-    hasAny = true
+  for (let index = 0; index < keys.length; index += 1) {
+    const sources = keys[index]?.sources
+    if (sources === undefined) continue
+    for (const source of sources) if (values.takes(source)) take(attributes, index, source)
   }
-  if (!hasAny) {
-    encoder.nulls(COLUMNS.length)
+  if (!values.hasAny) {
+    encoder.nulls(FORMS.length)
     return
   }
-  for (let place = 0; place < COLUMNS.length; place += 1) encodeColumn(encoder, attributes, place)
+  values.finish()
+  for (let place = 0; place < FORMS.length; place += 1) {
+    const value = values.at(place)
+    const member = members[place] as number
+    if (value !== WHERE_IT_IS) encodeValue(encoder, place, value)
+    else encoder.utf8(attributes.bytes, attributes.fromOf(member), attributes.toOf(member))
+  }
 }
 
-/** What the column holds of the member: usual text is left {@link WHERE_IT_IS}, else what `genAiColumns` reads; undefined where it cannot hold it. */
-function read(attributes: UnparsedObject, member: number, place: number): unknown {
-  const [column, form] = COLUMNS[place] as (typeof COLUMNS)[number]
+/** Usual text is left {@link WHERE_IT_IS}, usual integers are read from the bytes, all else is read as `collectGenAi` does. */
+function take(attributes: UnparsedObject, member: number, source: GenAiSource): void {
+  const place = placeOf(source.column)
+  const form = FORMS[place]
   const kind = attributes.kindOf(member)
-  if (form === 'text' && kind === TEXT && attributes.bytes[attributes.fromOf(member)] !== OPEN_BRACKET) {
+  if (source.read !== undefined) values.set(source, readGenAi(source, attributes.value(member)))
+  else if (form === 'text' && kind === TEXT && attributes.bytes[attributes.fromOf(member)] !== OPEN_BRACKET) {
     const length = attributes.toOf(member) - attributes.fromOf(member)
-    return length > 0 && length <= MAX_INDEXED_TEXT_BYTES ? WHERE_IT_IS : undefined
-  }
-  if (form === 'tokens' && kind === INTEGER) return attributes.integer(member)
-  return GEN_AI_READERS[column](attributes.value(member))
+    if (length === 0 || length > MAX_INDEXED_TEXT_BYTES) return
+    members[place] = member
+    values.set(source, WHERE_IT_IS)
+  } else if (form === 'tokens' && kind === INTEGER) values.set(source, attributes.integer(member))
+  else values.set(source, readGenAi(source, attributes.value(member)))
 }
 
-function encodeColumn(encoder: CopyEncoder, attributes: UnparsedObject, place: number): void {
-  const [, form] = COLUMNS[place] as (typeof COLUMNS)[number]
-  const member = members[place] as number
-  if (member === NONE) {
-    encoder.nulls(1)
-    return
-  }
-  const value = values[place]
-  if (value === WHERE_IT_IS)
-    encoder.utf8(attributes.bytes, attributes.fromOf(member), attributes.toOf(member))
-  else encodeValue(encoder, form, value)
-}
-
-function encodeValue(encoder: CopyEncoder, form: Form, value: unknown): void {
+function encodeValue(encoder: CopyEncoder, place: number, value: unknown): void {
+  const form = FORMS[place]
   if (form === 'tokens') encoder.int8(value as number | bigint | undefined)
   else if (form === 'cost') encoder.numeric(value as string | undefined)
   else if (form === 'text') encoder.text(value as string | undefined)

@@ -6,7 +6,7 @@ import { stringifyJson } from '../models/json.ts'
 import type { ScannedSpan } from '../models/scan/scan-span.ts'
 import type { Span, SpanEvent, SpanLink } from '../models/span.ts'
 import type { CopyEncoder } from './copy-encoder.ts'
-import { encodeGenAi, encodeScannedGenAi, GEN_AI_COLUMNS } from './gen-ai-columns.ts'
+import { encodeGenAi, encodeScannedGenAi, GEN_AI_TABLE_COLUMNS } from './gen-ai-columns.ts'
 import {
   encodeOrigin,
   ORIGIN_COLUMNS,
@@ -55,7 +55,7 @@ export const SPAN_TABLE: TelemetryTable<Span, SourceRefs, ScannedSpan> = {
         'dropped_links_count',
         'events',
         'links',
-        ...GEN_AI_COLUMNS,
+        ...GEN_AI_TABLE_COLUMNS,
       ],
       parsed: { has: () => true, encode: encodeSpan },
       scanned: { has: () => true, encode: encodeScannedSpan },
@@ -128,7 +128,7 @@ function encodeScannedSpan(encoder: CopyEncoder, span: ScannedSpan, { refs, orig
   encoder.text(span.status.message)
   if (span.rare === undefined) encoder.nulls(RARE_COLUMNS)
   else encodeRareFields(encoder, span.rare)
-  if (attributes === undefined) encoder.nulls(GEN_AI_COLUMNS.length)
+  if (attributes === undefined) encoder.nulls(GEN_AI_TABLE_COLUMNS.length)
   else encodeScannedGenAi(encoder, attributes)
 }
 

@@ -9,8 +9,8 @@ export interface JsonKey {
   readonly hash: number
   /** Which field of a record has this name; -1 for none. */
   readonly field: number
-  /** The typed column that an attribute of this name may fill. */
-  readonly source: GenAiSource | undefined
+  /** The typed columns that an attribute of this name may fill. */
+  readonly sources: readonly GenAiSource[] | undefined
   /** Whether an attribute of this name is the body of a prompt or a completion. */
   readonly isContent: boolean
   /** The number of the last object that it was met in: so a repeated key is noticed. */
@@ -74,7 +74,7 @@ export class JsonKeys {
       bytes: Uint8Array.from(bytes),
       hash,
       field: this.#fields.get(text) ?? -1,
-      source: GEN_AI_SOURCES.get(text),
+      sources: GEN_AI_SOURCES.get(text),
       isContent: isContentKey(text),
       lastObject: 0,
     }

@@ -13,6 +13,7 @@ describe('the gen_ai columns', () => {
         'gen_ai.usage.input_tokens': 812,
         'gen_ai.usage.output_tokens': 113,
         'gen_ai.usage.cache_read.input_tokens': 512,
+        'gen_ai.usage.cache_creation.input_tokens': 100,
         'gen_ai.usage.reasoning.output_tokens': 64,
         'gen_ai.response.time_to_first_chunk': 0.25,
         'gen_ai.usage.cost': 0.0031,
@@ -30,6 +31,7 @@ describe('the gen_ai columns', () => {
       inputTokens: 812,
       outputTokens: 113,
       cachedTokens: 512,
+      cacheCreationTokens: 100,
       reasoningTokens: 64,
       timeToFirstTokenSeconds: 0.25,
       cost: '0.0031',
@@ -48,51 +50,182 @@ describe('the gen_ai columns', () => {
 
   test.each<[string, Attributes, object]>([
     [
-      'deprecated OpenTelemetry',
-      { 'gen_ai.system': 'openai', 'gen_ai.usage.prompt_tokens': 1, 'gen_ai.usage.completion_tokens': 2 },
-      { provider: 'openai', inputTokens: 1, outputTokens: 2 },
+      'OpenTelemetry, deprecated',
+      {
+        'gen_ai.system': 'az.ai.openai',
+        'gen_ai.operation.name': 'chat',
+        'gen_ai.usage.prompt_tokens': 1,
+        'gen_ai.usage.completion_tokens': 2,
+        'gen_ai.server.time_to_first_token': 0.5,
+        'enduser.id': 'u',
+      },
+      {
+        operation: 'chat',
+        provider: 'azure.ai.openai',
+        inputTokens: 1,
+        outputTokens: 2,
+        timeToFirstTokenSeconds: 0.5,
+        userId: 'u',
+      },
     ],
     [
       'OpenLLMetry',
       {
-        'llm.request.type': 'chat',
+        'llm.request.type': 'completion',
         'llm.vendor': 'anthropic',
-        'llm.usage.prompt_tokens': 1,
+        'llm.request.model': 'claude-3-opus',
+        'llm.response.model': 'claude-3-opus-20240229',
+        'llm.usage.prompt_tokens': 10,
+        'llm.usage.completion_tokens': 4,
+        'llm.usage.total_tokens': 14,
         'gen_ai.usage.cache_read_input_tokens': 3,
+        'gen_ai.usage.cache_creation_input_tokens': 2,
         'traceloop.association.properties.user_id': 'u',
         'traceloop.association.properties.session_id': 's',
+        'llm.response.finish_reason': 'stop',
       },
       {
-        operation: 'chat',
+        operation: 'text_completion',
         provider: 'anthropic',
-        inputTokens: 1,
+        requestModel: 'claude-3-opus',
+        responseModel: 'claude-3-opus-20240229',
+        inputTokens: 10,
+        outputTokens: 4,
         cachedTokens: 3,
+        cacheCreationTokens: 2,
         userId: 'u',
         sessionId: 's',
+        finishReason: 'stop',
       },
     ],
+    ['OpenLLMetry: a workflow', { 'traceloop.span.kind': 'workflow' }, { operation: 'invoke_workflow' }],
     [
       'OpenInference',
       {
+        'openinference.span.kind': 'LLM',
+        'llm.provider': 'openai',
         'llm.model_name': 'm',
-        'llm.token_count.prompt': 1,
-        'llm.token_count.completion': 2,
+        'llm.token_count.prompt': 12,
+        'llm.token_count.completion': 7,
+        'llm.token_count.prompt_details.cache_read': 5,
+        'llm.token_count.prompt_details.cache_write': 1,
+        'llm.token_count.completion_details.reasoning': 3,
+        'llm.cost.total': 0.002,
         'session.id': 's',
+        'user.id': 'u',
       },
-      { requestModel: 'm', inputTokens: 1, outputTokens: 2, sessionId: 's' },
+      {
+        operation: 'chat',
+        provider: 'openai',
+        requestModel: 'm',
+        inputTokens: 12,
+        outputTokens: 7,
+        cachedTokens: 5,
+        cacheCreationTokens: 1,
+        reasoningTokens: 3,
+        cost: '0.002',
+        sessionId: 's',
+        userId: 'u',
+      },
     ],
+    ['OpenInference: an agent', { 'openinference.span.kind': 'AGENT' }, { operation: 'invoke_agent' }],
+    ['OpenInference: another kind', { 'openinference.span.kind': 'GUARDRAIL' }, { operation: 'guardrail' }],
     [
       'Vercel AI SDK',
       {
+        'ai.operationId': 'ai.streamText.doStream',
         'ai.model.id': 'm',
-        'ai.model.provider': 'p',
-        'ai.usage.promptTokens': 1,
+        'ai.model.provider': 'openai.chat',
+        'ai.usage.inputTokens': 9,
+        'ai.usage.outputTokens': 6,
+        'ai.usage.cachedInputTokens': 4,
+        'ai.usage.reasoningTokens': 2,
+        'ai.response.msToFirstChunk': 250,
         'ai.response.finishReason': 'stop',
+        'ai.telemetry.metadata.userId': 'u',
       },
-      { requestModel: 'm', provider: 'p', inputTokens: 1, finishReason: 'stop' },
+      {
+        operation: 'chat',
+        requestModel: 'm',
+        provider: 'openai',
+        inputTokens: 9,
+        outputTokens: 6,
+        cachedTokens: 4,
+        reasoningTokens: 2,
+        timeToFirstTokenSeconds: 0.25,
+        finishReason: 'stop',
+        userId: 'u',
+      },
+    ],
+    [
+      'Vercel AI SDK: the span around its calls',
+      { 'ai.operationId': 'ai.generateText', 'ai.usage.promptTokens': 9 },
+      { operation: 'invoke_agent', inputTokens: 9 },
+    ],
+    [
+      'Langfuse, whose counts are apart',
+      {
+        'langfuse.observation.type': 'generation',
+        'langfuse.observation.model.name': 'm',
+        'langfuse.observation.usage_details': JSON.stringify({
+          input: 100,
+          input_cached_tokens: 40,
+          cache_creation_input_tokens: 10,
+          output: 20,
+          output_reasoning_tokens: 5,
+          total: 175,
+        }),
+        'langfuse.observation.cost_details': '{"input":0.001,"output":0.002,"total":0.003}',
+        'langfuse.session.id': 's',
+        'langfuse.user.id': 'u',
+      },
+      {
+        operation: 'chat',
+        requestModel: 'm',
+        inputTokens: 150,
+        outputTokens: 25,
+        cachedTokens: 40,
+        cacheCreationTokens: 10,
+        reasoningTokens: 5,
+        cost: '0.003',
+        sessionId: 's',
+        userId: 'u',
+      },
+    ],
+    [
+      'Langfuse, in the words of OpenAI',
+      {
+        'langfuse.observation.usage_details':
+          '{"prompt_tokens":100,"completion_tokens":20,"input_cached_tokens":40}',
+      },
+      { inputTokens: 100, outputTokens: 20, cachedTokens: 40 },
+    ],
+    [
+      'Langfuse: a span that is none of a model',
+      { 'langfuse.observation.type': 'span', 'user.id': 'u' },
+      { userId: 'u' },
     ],
   ])('are read from the names of %s', (_name, attributes, expected) => {
-    expect(genAiColumns(attributes)).toMatchObject(expected)
+    const found = Object.entries(genAiColumns(attributes) ?? {}).filter(([, value]) => value !== undefined)
+    expect(Object.fromEntries(found)).toEqual(expected)
+  })
+
+  test('count what comes from a cache once, also where it is counted apart', () => {
+    const usage = (input: number, cached: number, created: number) =>
+      genAiColumns({
+        'gen_ai.usage.input_tokens': input,
+        'gen_ai.usage.cache_read.input_tokens': cached,
+        'gen_ai.usage.cache_creation.input_tokens': created,
+      })?.inputTokens
+    expect(usage(100, 60, 40)).toBe(100)
+    // A part cannot be more than the whole.
+    expect(usage(10, 60, 40)).toBe(110)
+    expect(
+      genAiColumns({ 'gen_ai.usage.output_tokens': 3, 'gen_ai.usage.reasoning_tokens': 4 })?.outputTokens,
+    ).toBe(7)
+    const most = '9223372036854775807'
+    const large = { 'gen_ai.usage.input_tokens': 1, 'gen_ai.usage.cache_read.input_tokens': most }
+    expect(genAiColumns(large)?.inputTokens).toBe(1)
   })
 
   test('prefer the better name in whichever order they come', () => {
