@@ -2,28 +2,22 @@
  * How long does a span of a protobuf export request take, until there is an object with all it says? The contenders take turns, the median of
  * their turns counts; the ratio is to the service's own reader. docs/decisions has what came out.
  */
-import { readFileSync } from 'node:fs'
 import { createFileRegistry, fromBinary } from '@bufbuild/protobuf'
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt'
-import protobuf from 'protobufjs'
-import 'protobufjs/ext/descriptor.js'
-import { createWorkload } from '../../dist/commands/bench/workload.js'
 import { readOtlpRequest } from '../../dist/models/otlp/read-request.js'
 import { RecordDecoder } from '../../dist/writers/record-decoder.js'
+import { requestOf, root, Traces } from '../otlp-request.mjs'
 
 const SPANS = 512
 const TURNS = 15
 const REQUESTS_A_TURN = 20
 
-const proto = readFileSync(new URL('../../test/helpers/otlp.proto', import.meta.url), 'utf8')
-const { root } = protobuf.parse(proto, { keepCase: true })
-const Traces = root.lookupType('Traces')
 const descriptor = root.toDescriptor('proto3')
 const descriptorBytes = descriptor.constructor.encode(descriptor).finish()
 const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptorBytes))
 const TracesSchema = registry.getMessage('Traces')
 
-const request = requestOf(createWorkload('traces', { seed: 1, rows: SPANS, nowMs: Date.now() }))
+const request = requestOf(SPANS)
 const bytes = Buffer.from(Traces.encode(Traces.fromObject(request)).finish())
 const json = Buffer.from(JSON.stringify(request))
 const decoder = new RecordDecoder('traces')
@@ -57,38 +51,4 @@ console.log(
 for (const [name, median] of medians) {
   const micros = (median / REQUESTS_A_TURN / SPANS) * 1000
   console.log(`${name.padEnd(36)} ${(median / own).toFixed(2)} ${micros.toFixed(2)} us/span`)
-}
-
-function requestOf(workload) {
-  const spans = Array.from({ length: SPANS }, (_, index) => {
-    const { traceId, spanId, parentSpanId, name, startTimeUnixNano, endTimeUnixNano, attributes } =
-      workload.record(index)
-    const ids = Object.entries({ traceId, spanId, parentSpanId }).filter(([, id]) => id !== undefined)
-    return {
-      ...Object.fromEntries(ids.map(([key, id]) => [key, Buffer.from(id, 'hex').toString('base64')])),
-      ...{
-        name,
-        startTimeUnixNano,
-        endTimeUnixNano,
-        kind: 3,
-        status: { code: 1 },
-        attributes: keyValues(attributes),
-      },
-    }
-  })
-  const resource = {
-    attributes: keyValues({ 'service.name': 'gateway', 'host.name': 'node-2', 'service.version': '1.4.2' }),
-  }
-  return {
-    resourceSpans: [{ resource, scopeSpans: [{ scope: { name: 'openllm', version: '0.3.1' }, spans }] }],
-  }
-}
-
-function keyValues(attributes = {}) {
-  return Object.entries(attributes).map(([key, value]) => ({ key, value: anyValue(value) }))
-}
-
-function anyValue(value) {
-  if (typeof value === 'string') return { stringValue: value }
-  return Number.isInteger(value) ? { intValue: String(value) } : { doubleValue: value }
 }
