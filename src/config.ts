@@ -188,9 +188,11 @@ function contradictions(settings: Settings): readonly string[] {
     )
   }
   const { otlpInFlightMaxBytes, otlpMaxBodyBytes } = settings
-  if (otlpInFlightMaxBytes < otlpMaxBodyBytes) {
+  // What a body takes beside its bytes is counted, too.
+  const largestBody = Math.ceil(1.25 * otlpMaxBodyBytes)
+  if (otlpInFlightMaxBytes < largestBody) {
     problems.push(
-      `OTLP_IN_FLIGHT_MAX_BYTES: ${otlpInFlightMaxBytes} is less than one body; expected at least ${otlpMaxBodyBytes} (OTLP_MAX_BODY_BYTES)`,
+      `OTLP_IN_FLIGHT_MAX_BYTES: ${otlpInFlightMaxBytes} is less than one body takes; expected at least ${largestBody} (1.25 × OTLP_MAX_BODY_BYTES)`,
     )
   }
   return problems

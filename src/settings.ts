@@ -161,7 +161,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
     'Size past which the body of an OTLP request is refused, also after decompression.',
   ),
   otlpInFlightMaxBytes: bytes(
-    64 * MIB,
+    80 * MIB,
     KIB,
     64 * GIB,
     'Bytes of OTLP bodies in memory past which further ones are answered 503.',

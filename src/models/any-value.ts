@@ -43,7 +43,15 @@ export function decodeAnyValue(value: unknown, depth: number, context: DecodeCon
     const reader = ANY_VALUE_READERS.get(key)
     if (reader !== undefined && value[key] !== null) return reader(value[key], depth, context)
   }
-  return keys.length === 0 ? null : normalizeValue(value, depth, context)
+  // A member that is null is not set.
+  return keys.every((key) => ANY_VALUE_READERS.has(key)) ? null : normalizeValue(value, depth, context)
+}
+
+/** The member of an AnyValue that is set, alone: without those of a later protocol version. Undefined where none is. */
+export function knownAnyValue(value: unknown): unknown {
+  if (!isPlainObject(value)) return value
+  const key = Object.keys(value).find((name) => ANY_VALUE_READERS.has(name) && value[name] !== null)
+  return key === undefined ? undefined : { [key]: value[key] }
 }
 
 /** Whether an object can only be meant as an AnyValue: one member, of its name and of its type. */
@@ -73,8 +81,7 @@ export function isAnyValue(value: unknown): value is Fields {
 export function decodeKeyValues(list: readonly unknown[], depth: number, context: DecodeContext): Attributes {
   const attributes: Record<string, AttributeValue> = {}
   for (const pair of list) {
-    // Protobuf's JSON leaves an empty key out.
-    const key = isPlainObject(pair) ? (pair.key ?? '') : undefined
+    const key = isPlainObject(pair) ? keyOf(pair) : undefined
     if (!isPlainObject(pair) || typeof key !== 'string') {
       refuse(context, 'wrong_type', 'a list of attributes must hold objects with `key` and `value`')
       return EMPTY_ATTRIBUTES
@@ -83,6 +90,12 @@ export function decodeKeyValues(list: readonly unknown[], depth: number, context
     if (context.rejection !== undefined) return EMPTY_ATTRIBUTES
   }
   return attributes
+}
+
+/** Protobuf's JSON leaves an empty key out; what has other members is no pair. */
+function keyOf(pair: Fields): unknown {
+  const isWithoutKey = pair.key === undefined && Object.keys(pair).every((name) => name === 'value')
+  return isWithoutKey ? '' : pair.key
 }
 
 function readStringValue(value: unknown, _depth: number, context: DecodeContext): AttributeValue {

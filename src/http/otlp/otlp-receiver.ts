@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { messageOf } from '../../errors.ts'
@@ -32,8 +33,21 @@ export interface ExportRequest {
   readonly body: Buffer
 }
 
+/** What the decoders said of the records of a request. */
+interface Checked {
+  records: number
+  rejected: number
+  /** Of those rejected. */
+  areAllMisfits: boolean
+  first: Rejection | undefined
+}
+
 /** A larger body becomes several entries. */
 const SPLIT_BYTES = 4 * 1024 * 1024
+/** An entry less its field's name. */
+const LARGEST_BYTES = ENTRY_MAX_BYTES - 1024
+/** Each part repeats what stands around its records: the body may grow by an eighth. */
+const MAX_HEADER_BYTES = SPLIT_BYTES / 8
 /** Of a request whose records all are refused for one of these, nothing can be made later: most likely it is one of another signal. */
 const MISFITS: ReadonlySet<RejectionReason> = new Set(['wrong_type', 'missing_field', 'bad_id'])
 
@@ -56,39 +70,33 @@ export class OtlpReceiver {
    * @throws OtlpRefusal 400 for what cannot be read, 503 where Redis does not take it.
    */
   async receive({ signal, encoding, body }: ExportRequest): Promise<ExportOutcome> {
-    const { parts, rejection } = splitRequest(withoutLeadingSpace(body, encoding), signal, {
+    const whole = withoutLeadingSpace(body, encoding)
+    const { parts, rejection } = splitRequest(whole, signal, {
       encoding,
-      ...{ splitBytes: SPLIT_BYTES, maxBytes: ENTRY_MAX_BYTES, maxRecords: ENTRY_MAX_RECORDS },
+      splitBytes: SPLIT_BYTES,
+      maxBytes: Math.min(LARGEST_BYTES, 2 * Math.max(SPLIT_BYTES, this.#options.recordLimits.maxRecordBytes)),
+      maxRecords: ENTRY_MAX_RECORDS,
+      maxHeaderBytes: MAX_HEADER_BYTES,
     })
     if (rejection !== undefined) throw notReadable(rejection)
-    let records = 0
-    const rejections: Rejection[] = []
+    const checked: Checked = { records: 0, rejected: 0, areAllMisfits: true, first: undefined }
     for (const part of parts) {
-      const checked = this.#check(part, signal, encoding)
-      records += checked.records
-      for (const each of checked.rejections) rejections.push(each)
+      this.#check(part, { signal, encoding }, checked)
       // A large body takes seconds in all.
       await turn()
     }
-    const [first] = rejections
-    if (first !== undefined && rejections.length === records && rejections.every(isMisfit))
+    const { records, rejected, areAllMisfits, first } = checked
+    if (first !== undefined && rejected === records && areAllMisfits)
       throw notReadable({
         ...first,
         detail: `none of the ${records} records is one of ${signal}: ${first.detail}`,
       })
-    if (records > 0) await this.#add(signal, parts)
-    return {
-      rejected: rejections.length,
-      message: first && partialMessage(first, rejections.length, records),
-    }
+    if (records > 0) await this.#add(signal, parts, createHash('sha256').update(whole).digest('hex'))
+    return { rejected, message: first && partialMessage(first, rejected, records) }
   }
 
   /** What ingest will say of each record. */
-  #check(
-    part: Buffer,
-    signal: TelemetrySignal,
-    encoding: OtlpEncoding,
-  ): { readonly records: number; readonly rejections: readonly Rejection[] } {
+  #check(part: Buffer, { signal, encoding }: Omit<ExportRequest, 'body'>, checked: Checked): void {
     const request = readOtlpRequest(part, signal, encoding)
     if (request.rejection !== undefined) throw notReadable(request.rejection)
     const nowMs = Date.now()
@@ -98,21 +106,25 @@ export class OtlpReceiver {
     context.suspicious = request.suspicious
     context.entryBytes = part.length
     const decode = RECORD_DECODERS[signal]
-    const rejections: Rejection[] = []
+    checked.records += request.records.length
     for (const record of request.records) {
       const { rejection } = decode(record, context)
-      if (rejection !== undefined) rejections.push(rejection)
+      if (rejection === undefined) continue
+      checked.rejected += 1
+      checked.first ??= rejection
+      checked.areAllMisfits &&= MISFITS.has(rejection.reason)
     }
-    return { records: request.records.length, rejections }
   }
 
-  async #add(signal: TelemetrySignal, parts: readonly Buffer[]): Promise<void> {
+  /** Parts that say the same are parts all the same: the key of each says where in which body it is. */
+  async #add(signal: TelemetrySignal, parts: readonly Buffer[], digest: string): Promise<void> {
     const { redis, streamPrefix, streamMaxEntries, barrier, onError } = this.#options
     const stream = streamKey(streamPrefix, signal)
     try {
       if ((await redis.xlen(stream)) >= streamMaxEntries) throw full(stream)
       const mark = barrier?.mark() ?? 0
-      for (const part of parts) await addOnce(redis, { stream, fields: { otlp: part } })
+      for (const [index, part] of parts.entries())
+        await addOnce(redis, { stream, fields: { otlp: part }, key: `${digest}:${index}` })
       await barrier?.passed(mark)
     } catch (error) {
       if (error instanceof OtlpRefusal) throw error
@@ -125,14 +137,16 @@ export class OtlpReceiver {
   }
 }
 
-function isMisfit({ reason }: Rejection): boolean {
-  return MISFITS.has(reason)
+/** The entry's encoding is told by how it begins. */
+function withoutLeadingSpace(body: Buffer, encoding: OtlpEncoding): Buffer {
+  if (encoding !== 'json') return body
+  let from = body.subarray(0, BOM.length).equals(BOM) ? BOM.length : 0
+  while (WHITE.includes(body[from] ?? 0)) from += 1
+  return body.subarray(from)
 }
 
-/** The entry's encoding is told by its first byte. */
-function withoutLeadingSpace(body: Buffer, encoding: OtlpEncoding): Buffer {
-  return encoding === 'json' ? body.subarray(Math.max(0, body.indexOf('{'))) : body
-}
+const BOM = Buffer.from('\ufeff')
+const WHITE: readonly number[] = [0x20, 0x09, 0x0a, 0x0d]
 
 function notReadable({ reason, detail }: Rejection): OtlpRefusal {
   return new OtlpRefusal(400, `${detail} (${reason})`)

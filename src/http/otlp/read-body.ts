@@ -25,6 +25,10 @@ export interface HeldBody {
 
 /** How long what still comes of a body that was refused is read and thrown away: a client that is cut off in the middle of it may miss the answer. */
 const LINGER_MS = 5000
+/** What a piece of a body takes beside its bytes: one that comes byte by byte is no small one. */
+const CHUNK_BYTES = 128
+/** What unpacking takes, roughly: a window of 32 KiB, and buffers. */
+const INFLATE_BYTES = 64 * 1024
 const RETRY_AFTER_SECONDS = 1
 
 /**
@@ -35,18 +39,26 @@ const RETRY_AFTER_SECONDS = 1
  */
 export async function readBody(message: IncomingMessage, options: BodyOptions): Promise<HeldBody> {
   const chunks: Buffer[] = []
+  let length = 0
   let held = 0
+  const hold = (bytes: number) => {
+    if (!options.inFlight.tryTake(bytes)) throw busy()
+    held += bytes
+  }
   const release = () => {
     options.inFlight.giveBack(held)
     held = 0
   }
+  const encoding = encodingOf(message)
   try {
-    if (Number(message.headers['content-length'] ?? 0) > options.maxBytes && !isCompressed(message))
+    const isCompressed = encoding !== 'identity'
+    if (!isCompressed && Number(message.headers['content-length'] ?? 0) > options.maxBytes)
       throw tooLarge(options.maxBytes)
-    for await (const chunk of decompressed(message) as AsyncIterable<Buffer>) {
-      if (held + chunk.length > options.maxBytes) throw tooLarge(options.maxBytes)
-      if (!options.inFlight.tryTake(chunk.length)) throw busy()
-      held += chunk.length
+    if (isCompressed) hold(INFLATE_BYTES)
+    for await (const chunk of decompressed(message, encoding) as AsyncIterable<Buffer>) {
+      length += chunk.length
+      if (length > options.maxBytes) throw tooLarge(options.maxBytes)
+      hold(chunk.length + CHUNK_BYTES)
       chunks.push(chunk)
     }
     return { bytes: chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks), release }
@@ -57,12 +69,13 @@ export async function readBody(message: IncomingMessage, options: BodyOptions): 
   }
 }
 
-function isCompressed({ headers }: IncomingMessage): boolean {
-  return (headers['content-encoding'] ?? 'identity') !== 'identity'
+/** In lower case, by its proper name (RFC 9110, 8.4.1). */
+function encodingOf({ headers }: IncomingMessage): string {
+  const coding = (headers['content-encoding'] ?? '').trim().toLowerCase()
+  return coding === '' ? 'identity' : coding === 'x-gzip' ? 'gzip' : coding
 }
 
-function decompressed(message: IncomingMessage): AsyncIterable<unknown> {
-  const encoding = message.headers['content-encoding'] ?? 'identity'
+function decompressed(message: IncomingMessage, encoding: string): AsyncIterable<unknown> {
   switch (encoding) {
     case 'identity':
       // The socket is still needed for the answer.
@@ -72,7 +85,10 @@ function decompressed(message: IncomingMessage): AsyncIterable<unknown> {
     case 'deflate':
       return through(message, createInflate())
     default:
-      throw new OtlpRefusal(415, `content-encoding ${encoding} is not read here: use gzip, deflate or none`)
+      throw new OtlpRefusal(
+        415,
+        `content-encoding ${encoding.slice(0, 100)} is not read here: use gzip, deflate or none`,
+      )
   }
 }
 

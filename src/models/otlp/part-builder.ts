@@ -1,3 +1,5 @@
+import type { Rejection } from '../rejection.ts'
+
 export interface PartLimits {
   /** A part with more than this is cut, between records. */
   readonly splitBytes: number
@@ -5,7 +7,12 @@ export interface PartLimits {
   readonly maxBytes: number
   /** Of one part. */
   readonly maxRecords: number
+  /** Of what stands around records, which each part repeats. */
+  readonly maxHeaderBytes: number
 }
+
+/** A request of more records is none that an exporter sends: it would only keep the process from everything else. */
+const MAX_RECORDS = 1_000_000
 
 /** What makes of a message's own fields and of what it holds what the message around it holds. */
 export type Wrap = (header: Buffer, held: readonly Buffer[]) => Buffer
@@ -27,6 +34,9 @@ export class PartBuilder {
   readonly #parts: Buffer[] = []
   #bytes = 0
   #records = 0
+  #allRecords = 0
+  /** Why the request is refused. What is added after it is left out. */
+  problem: Rejection | undefined
 
   constructor(limits: PartLimits) {
     this.#limits = limits
@@ -40,6 +50,9 @@ export class PartBuilder {
 
   add(record: Buffer): void {
     const { splitBytes, maxRecords } = this.#limits
+    this.#allRecords += 1
+    if (this.#allRecords > MAX_RECORDS) this.problem ??= TOO_MANY_RECORDS
+    if (this.problem !== undefined) return
     const isFull = this.#bytes + record.length > splitBytes || this.#records >= maxRecords
     if (this.#records > 0 && isFull) this.#cut()
     this.#levels.at(-1)?.held.push(record)
@@ -66,12 +79,28 @@ export class PartBuilder {
   }
 
   #cut(): void {
+    const { maxHeaderBytes } = this.#limits
+    const headers = this.#headerBytes
+    if (headers > maxHeaderBytes) {
+      const detail = `what stands around the records of a large request must have at most ${maxHeaderBytes} bytes, not ${headers}`
+      this.problem ??= { reason: 'too_large', detail }
+      return
+    }
     for (let index = this.#levels.length - 1; index >= 0; index -= 1) {
       const level = this.#levels[index] as Level
       if (level.held.length > 0) this.#hold(index, level.wrap(level.header, level.held))
       level.held = []
     }
     this.#records = 0
-    this.#bytes = this.#levels.reduce((sum, { header }) => sum + header.length, 0)
+    this.#bytes = headers
   }
+
+  get #headerBytes(): number {
+    return this.#levels.reduce((sum, { header }) => sum + header.length, 0)
+  }
+}
+
+const TOO_MANY_RECORDS: Rejection = {
+  reason: 'too_large',
+  detail: `a request must have at most ${MAX_RECORDS} records`,
 }

@@ -1,4 +1,5 @@
 import type { AttributeValue } from '../attributes.ts'
+import { MAX_BUCKETS } from '../decode-measurement.ts'
 import { normalizeNumber, setOwn } from '../normalize-value.ts'
 import type { Message, MessageField, ScalarField } from './otlp-messages.ts'
 import { DELIMITED, type WireReader } from './wire-reader.ts'
@@ -6,9 +7,14 @@ import { DELIMITED, type WireReader } from './wire-reader.ts'
 /** A message as OTLP's JSON writes it, but for attributes: those are plain objects, in normal form. */
 export type MessageObject = Record<string, unknown>
 
-/** Reads the fields of a message up to its end. Of a field that may be there once the last one counts; what the reader's problem is, see there. */
-export function readMessage(reader: WireReader, message: Message): MessageObject {
-  const object: MessageObject = {}
+/** A longer list of numbers refuses its record (see `MAX_BUCKETS`): what is past it is not kept. */
+const MAX_NUMBERS = MAX_BUCKETS + 1
+
+/**
+ * Reads the fields of a message up to its end, into an object that may have some already: protobuf merges messages of a field that may be there once. Of other
+ * fields the last one counts. What is not well-formed is the reader's problem.
+ */
+export function readMessage(reader: WireReader, message: Message, object: MessageObject = {}): MessageObject {
   while (reader.isInside) {
     const tag = reader.uint32()
     const field = message[tag >>> 3]
@@ -25,7 +31,7 @@ export function readMessage(reader: WireReader, message: Message): MessageObject
 }
 
 function readScalarField(reader: WireReader, field: ScalarField, object: MessageObject): void {
-  if (field.isRepeated) listOf(object, field.name).push(field.read(reader))
+  if (field.isRepeated) addNumber(listOf(object, field.name), field.read(reader))
   else object[field.name] = field.read(reader)
 }
 
@@ -33,8 +39,12 @@ function readScalarField(reader: WireReader, field: ScalarField, object: Message
 function readPacked(reader: WireReader, field: ScalarField, object: MessageObject): void {
   const list = listOf(object, field.name)
   const outer = reader.enter()
-  while (reader.isInside) list.push(field.read(reader))
+  while (reader.isInside) addNumber(list, field.read(reader))
   reader.leave(outer)
+}
+
+function addNumber(list: unknown[], value: unknown): void {
+  if (list.length < MAX_NUMBERS) list.push(value)
 }
 
 function readMessageField(reader: WireReader, field: MessageField, object: MessageObject): void {
@@ -44,7 +54,8 @@ function readMessageField(reader: WireReader, field: MessageField, object: Messa
     object[name] ??= {}
     readKeyValue(reader, object[name] as Record<string, AttributeValue>)
   } else {
-    const value = readMessage(reader, field.message())
+    const before = field.isRepeated ? undefined : (object[name] as MessageObject | undefined)
+    const value = readMessage(reader, field.message(), before)
     if (field.isRepeated) listOf(object, name).push(value)
     else object[name] = value
   }

@@ -26,15 +26,14 @@ const NEWLINE = 0x0a
 const OPEN_BRACE = 0x7b
 
 /**
- * Tells the encodings apart. JSON begins with a brace, behind white space perhaps; protobuf with the tag of its one field, which is a newline, too:
- * a newline and a brace begin a protobuf message of 123 bytes in which a list of that very length follows, and are JSON otherwise.
+ * Tells the encodings apart. JSON begins with a brace, which no message of protobuf does. White space before it begins one, too: then it is JSON where it is no
+ * protobuf.
  */
 export function encodingOf(bytes: Buffer, signal: TelemetrySignal): OtlpEncoding {
   let at = 0
   while (at < bytes.length && isWhite(bytes[at] as number)) at += 1
   if (bytes[at] !== OPEN_BRACE) return 'protobuf'
-  const isFramed = bytes[0] === NEWLINE && at === 1
-  return isFramed && readProtobuf(bytes, signal).problem === undefined ? 'protobuf' : 'json'
+  return at > 0 && readProtobuf(bytes, signal).problem === undefined ? 'protobuf' : 'json'
 }
 
 /** The records of an `Export{Trace,Metrics,Logs}ServiceRequest`, protobuf or JSON, as the decoders of records take them. */

@@ -1,3 +1,4 @@
+import { knownAnyValue } from '../any-value.ts'
 import { type Fields, isPlainObject, isPresent, typeOf } from '../decode-fields.ts'
 import type { Rejection } from '../rejection.ts'
 import type { TelemetrySignal } from '../telemetry-signal.ts'
@@ -100,7 +101,12 @@ function withName(event: unknown): unknown {
 }
 
 function appendLogRecord(records: unknown[], record: unknown, source: Source): void {
-  records.push(isPlainObject(record) ? Object.assign(pick(record, LOG_RECORD_FIELDS), source) : record)
+  if (!isPlainObject(record)) {
+    records.push(record)
+    return
+  }
+  const body = knownAnyValue(record.body)
+  records.push(Object.assign(pick({ ...record, body }, LOG_RECORD_FIELDS), source))
 }
 
 const METRIC_TYPES = ['gauge', 'sum', 'histogram', 'exponentialHistogram', 'summary'] as const
@@ -122,15 +128,15 @@ function pointFields(): Record<MetricType, readonly string[]> {
   >
 }
 
-/** A metric without a type this version knows has no points that it could read. */
+/** A metric without a type this version knows, or with several, has no points that it could read: the decoder refuses it for its type. */
 function appendDataPoints(records: unknown[], metric: unknown, source: Source): void {
-  const type = isPlainObject(metric)
-    ? METRIC_TYPES.find((each) => metric[each] !== undefined && metric[each] !== null)
-    : undefined
-  if (!isPlainObject(metric) || type === undefined) {
-    records.push(
-      isPlainObject(metric) ? Object.assign(pick(metric, ['name', 'description', 'unit']), source) : metric,
-    )
+  if (!isPlainObject(metric)) {
+    records.push(metric)
+    return
+  }
+  const [type, ...others] = METRIC_TYPES.filter((each) => metric[each] !== undefined && metric[each] !== null)
+  if (type === undefined || others.length > 0) {
+    records.push(Object.assign(pick(metric, ['name', 'description', 'unit']), source))
     return
   }
   const { name, description, unit } = metric

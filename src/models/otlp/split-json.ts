@@ -76,25 +76,23 @@ class JsonSplitter extends JsonScanner {
   /** Its text is known to be well-formed. */
   #splitObject(from: number, to: number, depth: number): void {
     const { own, held } = this.#members(from, this.#path[depth] ?? [])
-    const [first] = held
-    if (first === undefined) {
-      // What it would have held its reader may not know.
+    const [first, ...others] = held
+    if (first === undefined || others.length > 0) {
+      // What it would have held its reader may not know; of a metric with several kinds of data it takes none.
       if (depth > 0) this.#builder.add(this.bytes.subarray(from, to))
       return
     }
     const isList = this.bytes[first.from] === OPEN_BRACKET
     this.#builder.open(Buffer.from(own.join(',')), isList ? listOf(first.name) : memberOf(first.name))
-    for (const each of held) {
-      if (this.bytes[each.from] === OPEN_BRACE) this.#splitObject(each.from, each.to, depth + 1)
-      else this.#splitList(each.from, depth + 1)
-    }
+    if (isList) this.#splitList(first.from, depth + 1)
+    else this.#splitObject(first.from, first.to, depth + 1)
     this.#builder.close()
   }
 
   #splitList(from: number, depth: number): void {
     const isOfRecords = depth === this.#path.length
     let at = this.skipWhite(from + 1)
-    while (this.bytes[at] !== CLOSE_BRACKET) {
+    while (this.bytes[at] !== CLOSE_BRACKET && this.#builder.problem === undefined) {
       const to = this.#skip(at)
       if (isOfRecords || this.bytes[at] !== OPEN_BRACE) this.#builder.add(this.bytes.subarray(at, to))
       else this.#splitObject(at, to, depth)
@@ -117,8 +115,11 @@ class JsonSplitter extends JsonScanner {
       const first = this.bytes[valueFrom]
       if (names.includes(name) && (first === OPEN_BRACKET || first === OPEN_BRACE))
         held.set(name, { name, from: valueFrom, to })
-      else if (own.length < MAX_OWN_MEMBERS) own.push(this.bytes.toString('utf8', at, to))
-      else this.#hasTooMany = true
+      else {
+        held.delete(name)
+        if (own.length < MAX_OWN_MEMBERS) own.push(this.bytes.toString('utf8', at, to))
+        else this.#hasTooMany = true
+      }
       at = this.skipComma(to, CLOSE_BRACE)
     }
     return { own, held: [...held.values()] }

@@ -39,7 +39,7 @@ export function splitProtobuf(
 /**
  * Reads a message up to its end, twice: its own fields may come behind what it holds.
  *
- * @returns whether it holds anything.
+ * @returns whether it holds anything that its reader takes: of a metric with several kinds of data it takes none.
  */
 function splitMessage(reader: WireReader, message: Message, builder: PartBuilder, wrap: Wrap): boolean {
   const start = reader.position
@@ -47,7 +47,7 @@ function splitMessage(reader: WireReader, message: Message, builder: PartBuilder
   if (!holds) return false
   builder.open(own, wrap)
   reader.position = start
-  while (reader.isInside) {
+  while (reader.isInside && builder.problem === undefined) {
     const from = reader.position
     const tag = reader.uint32()
     const field = message[tag >>> 3]
@@ -74,18 +74,21 @@ function readOwnFields(
   message: Message,
 ): { readonly own: Buffer; readonly isHolder: boolean } {
   const own: Buffer[] = []
-  let holds = false
+  let holder: number | undefined
+  let isAmbiguous = false
   while (reader.isInside) {
     const from = reader.position
     const tag = reader.uint32()
     reader.skip(tag & 7)
     if (reader.problem !== undefined) break
     const field = message[tag >>> 3]
-    if (isHolder(field, tag) || isRecord(field, tag)) holds = true
-    else own.push(reader.bytes.subarray(from, reader.position))
+    if (isHolder(field, tag) || isRecord(field, tag)) {
+      isAmbiguous ||= holder !== undefined && holder !== tag
+      holder = tag
+    } else own.push(reader.bytes.subarray(from, reader.position))
     if (own.length > MAX_OWN_FIELDS) reader.fail(TOO_MANY)
   }
-  return { own: Buffer.concat(own), isHolder: holds }
+  return { own: Buffer.concat(own), isHolder: holder !== undefined && !isAmbiguous }
 }
 
 function isHolder(field: Field | undefined, tag: number): boolean {

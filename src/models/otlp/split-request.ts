@@ -21,7 +21,8 @@ export type SplitRequest =
 export function splitRequest(body: Buffer, signal: TelemetrySignal, options: SplitOptions): SplitRequest {
   const builder = new PartBuilder(options)
   const split = options.encoding === 'json' ? splitJson : splitProtobuf
-  const rejection = split(body, signal, builder)
+  const malformed = split(body, signal, builder)
+  const rejection = builder.problem ?? malformed
   if (rejection !== undefined) return { rejection }
   const parts = builder.parts.length > 1 ? builder.parts : [body]
   const largest = Math.max(...parts.map(({ length }) => length))

@@ -10,7 +10,7 @@ export const FIXED32 = 5
 /** Containers inside one another that a reader follows: as many as {@link parseJson} does. */
 const MAX_NESTING = 1000
 /** Messages and values of one request: made to do harm, two bytes make an object of sixty. */
-const MAX_VALUES = 2_000_000
+const MAX_VALUES = 1_000_000
 const TWO_32 = 2 ** 32
 const REPLACEMENT = '\uFFFD'
 
@@ -60,7 +60,7 @@ export class WireReader {
   /** Begins a message that is a field. @returns what {@link leave} wants. */
   enter(): number {
     const outer = this.#end
-    const length = this.uint32()
+    const length = this.#length()
     const end = this.#at + length
     if (end > outer) this.fail()
     this.#depth += 1
@@ -79,12 +79,6 @@ export class WireReader {
 
   /** A varint whose upper bits are left out, as protobuf's own parsers do: tags, lengths, uint32. */
   uint32(): number {
-    const { bytes } = this
-    const first = this.#at < this.#end ? (bytes[this.#at] as number) : LONG
-    if (first < LONG) {
-      this.#at += 1
-      return first
-    }
     const value = this.int64()
     return typeof value === 'number' ? value >>> 0 : Number(BigInt.asUintN(32, value))
   }
@@ -92,6 +86,11 @@ export class WireReader {
   /** An int64: a number where a double holds it exactly, else a bigint. */
   int64(): number | bigint {
     const { bytes } = this
+    const first = this.#at < this.#end ? (bytes[this.#at] as number) : LONG
+    if (first < LONG) {
+      this.#at += 1
+      return first
+    }
     let low = 0
     let high = 0
     let at = this.#at
@@ -150,7 +149,7 @@ export class WireReader {
   }
 
   text(): string {
-    const length = this.uint32()
+    const length = this.#length()
     const from = this.#take(length)
     if (this.problem !== undefined) return ''
     const text = this.bytes.toString('utf8', from, from + length)
@@ -160,7 +159,7 @@ export class WireReader {
   }
 
   encodedBytes(encoding: 'hex' | 'base64'): string {
-    const length = this.uint32()
+    const length = this.#length()
     const from = this.#take(length)
     return this.problem === undefined ? this.bytes.toString(encoding, from, from + length) : ''
   }
@@ -175,7 +174,7 @@ export class WireReader {
         this.#take(8)
         return
       case DELIMITED:
-        this.#take(this.uint32())
+        this.#take(this.#length())
         return
       case FIXED32:
         this.#take(4)
@@ -184,6 +183,14 @@ export class WireReader {
         // Groups, which proto3 does not have, and what is no wire type.
         this.fail()
     }
+  }
+
+  /** Of what is delimited. One that is longer than all there is is no length. */
+  #length(): number {
+    const length = this.int64()
+    if (typeof length === 'number' && length >= 0 && length <= this.bytes.length) return length
+    this.fail()
+    return 0
   }
 
   /** @returns where so many bytes begin. */

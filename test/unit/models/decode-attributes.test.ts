@@ -158,9 +158,19 @@ describe('an OTLP KeyValue list', () => {
     })
   })
 
+  test('has the empty key where protobuf leaves it out', () => {
+    expect(decodeAttributes([{ value: { stringValue: 'x' } }], 'attributes', contextWith())).toEqual({
+      '': 'x',
+    })
+  })
+
   test.each([
     ['a member that is no object', [1], 'wrong_type'],
-    ['a member without a key', [{ value: { stringValue: 'x' } }], 'wrong_type'],
+    [
+      'a member that has something else for a key',
+      [{ name: 'a', value: { stringValue: 'x' } }],
+      'wrong_type',
+    ],
     ['a stringValue that is a number', [{ key: 'a', value: { stringValue: 1 } }], 'wrong_type'],
     ['a boolValue that is text', [{ key: 'a', value: { boolValue: 'true' } }], 'wrong_type'],
     ['an intValue with a fraction', [{ key: 'a', value: { intValue: 1.5 } }], 'wrong_type'],

@@ -181,6 +181,45 @@ describe('what is no request', () => {
   })
 })
 
+describe('a message that is there twice', () => {
+  const both = (one: Buffer, two: Buffer) => Buffer.concat([one, two])
+  const scopeLogs = field(2, field(2, field(5, field(1, Buffer.from('said')))))
+
+  test('is merged, as protobuf wants it', () => {
+    const attribute = (key: string) =>
+      field(1, field(1, both(field(1, Buffer.from(key)), field(2, field(1, Buffer.from('v'))))))
+    const twice = field(1, Buffer.concat([attribute('a'), attribute('b'), scopeLogs]))
+    expect(decoded('logs', twice)).toMatchObject([
+      { record: { resource: { attributes: { a: 'v', b: 'v' } } } },
+    ])
+  })
+})
+
+test('a list of numbers is read as far as a point may have them', () => {
+  const counts = field(2, Buffer.alloc(5_000_000))
+  const point = field(1, Buffer.concat([Buffer.from([0x19, 0, 0, 0, 0, 0, 0, 0, 0]), field(8, counts)]))
+  const metric = field(2, Buffer.concat([field(1, Buffer.from('m')), field(10, point)]))
+  const { records = [] } = readOtlpRequest(field(1, field(2, metric)), 'metrics')
+  expect((records[0] as { positive: { bucketCounts: unknown[] } }).positive.bucketCounts).toHaveLength(4097)
+})
+
+describe('an AnyValue of JSON', () => {
+  const bodyOf = (value: object) =>
+    decoded('logs', json(logs({ body: value, attributes: [{ key: 'k', value }] })))
+  test.each([
+    ['with a member of a later version', { stringValue: 'x', future: 1 }, 'x'],
+    ['with a member that is null', { stringValue: null, intValue: '7' }, 7],
+  ])('%s is what it says', (_, value, expected) => {
+    expect(bodyOf(value)).toMatchObject([{ record: { body: expected, attributes: { k: expected } } }])
+  })
+
+  test('whose only member is null says nothing', () => {
+    expect(bodyOf({ stringValue: null })).toMatchObject([
+      { record: { body: undefined, attributes: { k: null } } },
+    ])
+  })
+})
+
 describe('text of protobuf', () => {
   test('that is no UTF-8 is mended and counted', () => {
     const read = readOtlpRequest(inLogRecord(field(1, Buffer.from('a\xffb', 'latin1'))), 'logs')
@@ -204,6 +243,13 @@ test.each([
   ['\n\0', 'protobuf'],
 ])('%j is %s', (text, encoding) => {
   expect(encodingOf(Buffer.from(text), 'logs')).toBe(encoding)
+})
+
+test('a protobuf message that begins with a field that is not known may look like white space and a brace', () => {
+  const request = encodeOtlp('logs', logs({ body: { stringValue: 'x' } }))
+  const bytes = Buffer.concat([Buffer.from([0x20, 0x7b]), request])
+  expect(encodingOf(bytes, 'logs')).toBe('protobuf')
+  expect(decoded('logs', bytes)).toEqual(decoded('logs', request))
 })
 
 test('a protobuf message that begins like JSON behind a newline is protobuf', () => {

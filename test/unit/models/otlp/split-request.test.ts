@@ -13,13 +13,14 @@ const NO_LIMIT = Number.MAX_SAFE_INTEGER
 function split(
   body: Buffer,
   signal: TelemetrySignal,
-  limits: { splitBytes?: number; maxBytes?: number; maxRecords?: number },
+  limits: { splitBytes?: number; maxBytes?: number; maxRecords?: number; maxHeaderBytes?: number },
   encoding: 'json' | 'protobuf' = body[0] === 0x7b ? 'json' : 'protobuf',
 ) {
   return splitRequest(body, signal, {
     splitBytes: NO_LIMIT,
     maxBytes: NO_LIMIT,
     maxRecords: NO_LIMIT,
+    maxHeaderBytes: NO_LIMIT,
     ...limits,
     encoding,
   })
@@ -123,4 +124,75 @@ test('a metric without a type that is known stays where it is', () => {
   const body = Buffer.from(JSON.stringify({ resourceMetrics: [{ scopeMetrics: [{ metrics }] }] }))
   const { parts = [] } = split(body, 'metrics', { maxRecords: 1 })
   expect(recordsOf(parts, 'metrics', 'json')).toHaveLength(3)
+})
+
+describe('a metric with several kinds of data', () => {
+  const point = { timeUnixNano: String(NOW), asInt: '1' }
+  const data = { name: 'm', sum: { dataPoints: [point] }, gauge: { dataPoints: [point, point, point] } }
+  const request = { resourceMetrics: [{ scopeMetrics: [{ metrics: [data] }] }] }
+
+  test.each(['json', 'protobuf'] as const)(
+    'is one record, which is refused, split or not (%s)',
+    (encoding) => {
+      const body = encoding === 'json' ? Buffer.from(JSON.stringify(request)) : bothKinds(request)
+      for (const maxRecords of [1, 100]) {
+        const { parts = [] } = split(body, 'metrics', { maxRecords }, encoding)
+        expect(recordsOf(parts, 'metrics', encoding)).toMatchObject([{ name: 'm' }])
+        expect(recordsOf(parts, 'metrics', encoding)[0]).not.toHaveProperty('type')
+      }
+    },
+  )
+
+  /** protobufjs writes one member of a oneof: the metric is put together of two. */
+  function bothKinds(whole: typeof request): Buffer {
+    const [group] = whole.resourceMetrics
+    const [scope] = group?.scopeMetrics ?? []
+    const [{ sum, gauge, name } = data] = scope?.metrics ?? []
+    const metricOf = (kind: object) => ({
+      resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name, ...kind }] }] }],
+    })
+    const bytesOf = (kind: object) => metricBytes(encodeOtlp('metrics', metricOf(kind)))
+    return wrapped(Buffer.concat([bytesOf({ sum }), bytesOf({ gauge })]))
+  }
+  /** Out of three messages around it, each with a tag and a length of one byte. */
+  const metricBytes = (body: Buffer) => body.subarray(6)
+  const wrapped = (metric: Buffer) =>
+    [0x12, 0x12, 0x0a].reduce(
+      (inner, tag) => Buffer.concat([Buffer.from([tag, inner.length]), inner]),
+      metric,
+    )
+})
+
+test('of a repeated key of JSON the last one counts, be it null', () => {
+  const body = Buffer.from('{"resourceLogs":[{"scopeLogs":[{"logRecords":[{},{},{}],"logRecords":null}]}]}')
+  const { parts = [] } = split(body, 'logs', { maxRecords: 1 })
+  expect(recordsOf(parts, 'logs', 'json')).toEqual([])
+})
+
+test('what stands around records is not repeated without end', () => {
+  const around = { resource: { attributes: [{ key: 'k', value: { stringValue: 'x'.repeat(2000) } }] } }
+  const request = {
+    resourceSpans: [{ ...around, scopeSpans: [{ spans: Array.from({ length: 50 }, () => SPAN) }] }],
+  }
+  for (const body of [Buffer.from(JSON.stringify(request)), encodeOtlp('traces', request)]) {
+    expect(split(body, 'traces', { splitBytes: 4000, maxHeaderBytes: 500 })).toMatchObject({
+      rejection: { reason: 'too_large', detail: expect.stringContaining('at most 500 bytes') },
+    })
+    expect(split(body, 'traces', {})).toEqual({ parts: [body] })
+  }
+})
+
+test('a request of millions of records is refused, soon', () => {
+  const records = Buffer.alloc(2 * 3_000_000)
+  for (let at = 0; at < records.length; at += 2) records[at] = 0x12
+  const around = (tag: number, inner: Buffer) => {
+    const length = []
+    for (let rest = inner.length; ; rest >>>= 7) {
+      length.push(rest > 0x7f ? (rest & 0x7f) | 0x80 : rest)
+      if (rest <= 0x7f) return Buffer.concat([Buffer.from([tag, ...length]), inner])
+    }
+  }
+  const json = Buffer.from(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[${'{},'.repeat(1_500_000)}{}]}]}]}`)
+  for (const body of [around(0x0a, around(0x12, records)), json])
+    expect(split(body, 'logs', {})).toMatchObject({ rejection: { reason: 'too_large' } })
 })
