@@ -1,10 +1,12 @@
 import { defineConfig } from 'vitest/config'
+import LongestFirst from './test/helpers/longest-first.ts'
 
 export default defineConfig({
   test: {
     reporters: ['default', './test/helpers/closing-line-reporter.ts'],
     // A test that leaves a server or a timer behind must be seen, not waited for.
     teardownTimeout: 30_000,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {

@@ -231,9 +231,9 @@ describe('what is still refused', () => {
     ['a record that is no JSON', { payload: 'not' }, 'not_json'],
     ['no RESP', { form: 'entry', payload: '*2\r\n$1\r\na\r\n$5\r\nb\r\n', index: -1 }, 'unknown_form'],
     [
-      'a form of another version',
+      'a request of OTLP that is none',
       { form: 'entry', payload: resp('otlp', Buffer.from([0, 255])), index: -1 },
-      'unknown_form',
+      'not_protobuf',
     ],
     ['a payload that was not kept', { payload: null, reason: 'bad_id' }, 'bad_id'],
     [

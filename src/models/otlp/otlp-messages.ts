@@ -240,6 +240,8 @@ export const REQUEST_NAMES: Readonly<Record<TelemetrySignal, RequestNames>> = {
 /** What is stored of each record; of a metric, of its points. */
 export const RECORD_MESSAGES = {
   span: SPAN,
+  event: SPAN_EVENT,
+  link: SPAN_LINK,
   metric: METRIC,
   logRecord: LOG_RECORD,
 } as const

@@ -1,5 +1,5 @@
 import { knownAnyValue } from '../any-value.ts'
-import { type Fields, isPlainObject, isPresent, typeOf } from '../decode-fields.ts'
+import { type Fields, isPlainObject, typeOf } from '../decode-fields.ts'
 import type { Rejection } from '../rejection.ts'
 import type { TelemetrySignal } from '../telemetry-signal.ts'
 import { type Message, RECORD_MESSAGES, REQUEST_NAMES } from './otlp-messages.ts'
@@ -73,15 +73,25 @@ function fieldsOf(value: unknown): Fields {
 }
 
 const SPAN_FIELDS = namesOf(RECORD_MESSAGES.span)
+const EVENT_FIELDS = namesOf(RECORD_MESSAGES.event)
+const LINK_FIELDS = namesOf(RECORD_MESSAGES.link)
 const LOG_RECORD_FIELDS = namesOf(RECORD_MESSAGES.logRecord)
 
 function namesOf(message: Message): readonly string[] {
   return message.flatMap((field) => field?.name ?? [])
 }
 
+/** Protobuf writes no 0 of these, and JSON may: none is meant. */
+const UNSET_AT_ZERO: ReadonlySet<string> = new Set([
+  ...['flags', 'droppedAttributesCount', 'droppedEventsCount', 'droppedLinksCount'],
+])
+
 function pick(fields: Fields, names: readonly string[]): Record<string, unknown> {
   const picked: Record<string, unknown> = {}
-  for (const name of names) if (fields[name] !== undefined) picked[name] = fields[name]
+  for (const name of names) {
+    const value = fields[name]
+    if (value !== undefined && !(value === 0 && UNSET_AT_ZERO.has(name))) picked[name] = value
+  }
   return picked
 }
 
@@ -92,12 +102,20 @@ function appendSpan(records: unknown[], record: unknown, source: Source): void {
   }
   const span = pick(record, SPAN_FIELDS)
   span.name ??= ''
-  if (Array.isArray(span.events)) span.events = span.events.map(withName)
+  if (Array.isArray(span.events)) span.events = span.events.map(asEvent)
+  if (Array.isArray(span.links)) span.links = span.links.map(asLink)
   records.push(Object.assign(span, source))
 }
 
-function withName(event: unknown): unknown {
-  return isPlainObject(event) && !isPresent(event.name) ? { ...event, name: '' } : event
+function asEvent(event: unknown): unknown {
+  if (!isPlainObject(event)) return event
+  const picked = pick(event, EVENT_FIELDS)
+  picked.name ??= ''
+  return picked
+}
+
+function asLink(link: unknown): unknown {
+  return isPlainObject(link) ? pick(link, LINK_FIELDS) : link
 }
 
 function appendLogRecord(records: unknown[], record: unknown, source: Source): void {
