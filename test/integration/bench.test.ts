@@ -95,8 +95,8 @@ test(
 )
 
 /**
- * Nothing may slow ingest unseen: of the processor time that an INSERT consumer takes for a span the service takes 0.54 (docs/performance.md), in arrays
- * 0.39. These are times of single processes, so that other tests beside this one hardly matter; with so few rows
+ * Nothing may slow ingest unseen: of the processor time that an INSERT consumer takes for a span the service takes 0.57 (docs/performance.md), in arrays
+ * 0.38. These are times of single processes, so that other tests beside this one hardly matter; with so few rows
  * warming up does: 0.96 and 0.61 were seen.
  */
 function expectSpeed({ signals }: BenchReport): void {
