@@ -81,7 +81,7 @@ function decodeFields<T>(
   }
   if (fields.length === 2 && value !== undefined) {
     if (isWord(name, 'json')) return decodeJson(value, decoder, context)
-    if (isWord(name, 'otlp')) return decodeOtlp(value, decoder, context)
+    if (isWord(name, 'otlp')) return decodeOtlp(fields, decoder, context)
   }
   for (let index = 0; index < fields.length; index += 2) {
     if (!isWord(fields[index], 'json') && !isWord(fields[index], 'otlp')) continue
@@ -107,13 +107,17 @@ function decodeJson<T>(value: Buffer, decoder: RecordDecoder<T>, context: Decode
 }
 
 /** An export request of OTLP, protobuf or JSON. */
-function decodeOtlp<T>(value: Buffer, decoder: RecordDecoder<T>, context: DecodeContext): DecodedRecords<T> {
+function decodeOtlp<T>(
+  fields: readonly Buffer[],
+  decoder: RecordDecoder<T>,
+  context: DecodeContext,
+): DecodedRecords<T> {
+  const [, value = EMPTY] = fields
   const request = readOtlpRequest(value, decoder.signal)
-  const whole = () => encodeResp([OTLP_NAME, value])
-  if (request.rejection !== undefined) return refused(request.rejection, 'entry', whole())
+  if (request.rejection !== undefined) return refused(request.rejection, 'entry', encodeResp(fields))
   if (request.records.length > ENTRY_MAX_RECORDS) {
     const detail = `an entry must have at most ${ENTRY_MAX_RECORDS} records, not ${request.records.length}`
-    return refused({ reason: 'too_large', detail }, 'entry', whole())
+    return refused({ reason: 'too_large', detail }, 'entry', encodeResp(fields))
   }
   context.flat = false
   context.suspicious = request.suspicious
@@ -121,7 +125,7 @@ function decodeOtlp<T>(value: Buffer, decoder: RecordDecoder<T>, context: Decode
   return decoder.decodeAll(request.records, context)
 }
 
-const OTLP_NAME = Buffer.from('otlp')
+const EMPTY = Buffer.alloc(0)
 
 /** The payload of a record that is alone is what came, byte by byte. */
 function keptAsItCame<T>(decoded: DecodedRecords<T>, payload: Buffer): DecodedRecords<T> {

@@ -1,4 +1,5 @@
 import type { OtlpEncoding } from '../../models/otlp/read-request.ts'
+import { delimitedField, varintField } from '../../models/otlp/wire-writer.ts'
 import type { TelemetrySignal } from '../../models/telemetry-signal.ts'
 
 /** What became of the records of a request that was taken. */
@@ -17,10 +18,8 @@ const REJECTED: Readonly<Record<TelemetrySignal, string>> = {
 /** `google.rpc.Code` by HTTP status. */
 const RPC_CODES: Readonly<Record<number, number>> = {
   400: 3, // INVALID_ARGUMENT
-  408: 4, // DEADLINE_EXCEEDED
   413: 8, // RESOURCE_EXHAUSTED
   415: 3,
-  429: 8,
   503: 14, // UNAVAILABLE
 }
 const UNKNOWN = 2
@@ -36,27 +35,12 @@ export function exportResponse(
     const partialSuccess = { [REJECTED[signal]]: String(rejected), errorMessage: message }
     return Buffer.from(JSON.stringify({ partialSuccess }))
   }
-  return delimited(1, Buffer.concat([varintField(1, rejected), delimited(2, Buffer.from(message))]))
+  return delimitedField(1, [varintField(1, rejected), delimitedField(2, [Buffer.from(message)])])
 }
 
 /** `google.rpc.Status` of a request that was not taken, in the encoding of the request. Source: OTLP 1.11, "Failures". */
 export function rpcStatus(encoding: OtlpEncoding, httpStatus: number, message: string): Buffer {
   const code = RPC_CODES[httpStatus] ?? UNKNOWN
   if (encoding === 'json') return Buffer.from(JSON.stringify({ code, message }))
-  return Buffer.concat([varintField(1, code), delimited(2, Buffer.from(message))])
-}
-
-function delimited(field: number, content: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([(field << 3) | 2]), varint(content.length), content])
-}
-
-function varintField(field: number, value: number): Buffer {
-  return Buffer.concat([Buffer.from([field << 3]), varint(value)])
-}
-
-function varint(value: number): Buffer {
-  const bytes: number[] = []
-  let rest = value
-  for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) bytes.push((rest & 0x7f) | 0x80)
-  return Buffer.from([...bytes, rest])
+  return Buffer.concat([varintField(1, code), delimitedField(2, [Buffer.from(message)])])
 }

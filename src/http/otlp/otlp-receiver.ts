@@ -8,6 +8,7 @@ import { type OtlpEncoding, readOtlpRequest } from '../../models/otlp/read-reque
 import { splitRequest } from '../../models/otlp/split-request.ts'
 import { limitsAt, type RecordLimits } from '../../models/record-limits.ts'
 import type { Rejection, RejectionReason } from '../../models/rejection.ts'
+import { isWhite } from '../../models/scan/json-scanner.ts'
 import { ENTRY_MAX_BYTES, ENTRY_MAX_RECORDS, streamKey } from '../../models/stream-entry.ts'
 import type { TelemetrySignal } from '../../models/telemetry-signal.ts'
 import { addOnce } from '../../producer/add-once.ts'
@@ -141,12 +142,11 @@ export class OtlpReceiver {
 function withoutLeadingSpace(body: Buffer, encoding: OtlpEncoding): Buffer {
   if (encoding !== 'json') return body
   let from = body.subarray(0, BOM.length).equals(BOM) ? BOM.length : 0
-  while (WHITE.includes(body[from] ?? 0)) from += 1
+  while (from < body.length && isWhite(body[from] as number)) from += 1
   return body.subarray(from)
 }
 
 const BOM = Buffer.from('\ufeff')
-const WHITE: readonly number[] = [0x20, 0x09, 0x0a, 0x0d]
 
 function notReadable({ reason, detail }: Rejection): OtlpRefusal {
   return new OtlpRefusal(400, `${detail} (${reason})`)

@@ -1,20 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { createGunzip, createInflate } from 'node:zlib'
+import type { ByteBudget } from '../../producer/byte-budget.ts'
 import { OtlpRefusal } from './otlp-refusal.ts'
 
 export interface BodyOptions {
   /** Of one body, after decompression. */
   readonly maxBytes: number
   /** Bytes of all bodies that are held. */
-  readonly inFlight: BodyBudget
-}
-
-/** Counts what is held of all bodies together. */
-export interface BodyBudget {
-  /** Takes bytes if there is room for them. */
-  tryTake(bytes: number): boolean
-  giveBack(bytes: number): void
+  readonly inFlight: ByteBudget
 }
 
 /** A body in memory. `release` is to be called once it is no longer needed. */

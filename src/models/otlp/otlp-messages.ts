@@ -237,6 +237,20 @@ export const REQUEST_NAMES: Readonly<Record<TelemetrySignal, RequestNames>> = {
   logs: { resources: 'resourceLogs', scopes: 'scopeLogs', records: 'logRecords' },
 }
 
+/** The kinds of data of a metric, by their fields. */
+export const METRIC_DATA = ['gauge', 'sum', 'histogram', 'exponentialHistogram', 'summary'] as const
+
+/** The fields that lead to the records of a request, from the outside in; the points of a metric are records. */
+export const RECORD_PATHS: Readonly<Record<TelemetrySignal, readonly (readonly string[])[]>> = {
+  traces: pathOf(REQUEST_NAMES.traces),
+  metrics: [...pathOf(REQUEST_NAMES.metrics), METRIC_DATA, ['dataPoints']],
+  logs: pathOf(REQUEST_NAMES.logs),
+}
+
+function pathOf({ resources, scopes, records }: RequestNames): readonly (readonly string[])[] {
+  return [[resources], [scopes], [records]]
+}
+
 /** What is stored of each record; of a metric, of its points. */
 export const RECORD_MESSAGES = {
   span: SPAN,

@@ -1,6 +1,7 @@
 import { mayHoldUnstorableText } from '../clean-text.ts'
 import { parseJson } from '../json.ts'
 import type { Rejection } from '../rejection.ts'
+import { isWhite, OPEN_BRACE } from '../scan/json-scanner.ts'
 import type { TelemetrySignal } from '../telemetry-signal.ts'
 import { REQUEST_MESSAGES } from './otlp-messages.ts'
 import { readMessage } from './read-message.ts'
@@ -21,9 +22,6 @@ export type OtlpRequest =
 
 /** How an export request is encoded. */
 export type OtlpEncoding = 'protobuf' | 'json'
-
-const NEWLINE = 0x0a
-const OPEN_BRACE = 0x7b
 
 /**
  * Tells the encodings apart. JSON begins with a brace, which no message of protobuf does. White space before it begins one, too: then it is JSON where it is no
@@ -62,8 +60,4 @@ function readProtobuf(bytes: Buffer, signal: TelemetrySignal) {
   const reader = new WireReader(bytes)
   const message = readMessage(reader, REQUEST_MESSAGES[signal])
   return { message, reader, problem: reader.problem }
-}
-
-function isWhite(byte: number): boolean {
-  return byte === 0x20 || byte === NEWLINE || byte === 0x0d || byte === 0x09
 }

@@ -2,7 +2,7 @@ import { knownAnyValue } from '../any-value.ts'
 import { type Fields, isPlainObject, typeOf } from '../decode-fields.ts'
 import type { Rejection } from '../rejection.ts'
 import type { TelemetrySignal } from '../telemetry-signal.ts'
-import { type Message, RECORD_MESSAGES, REQUEST_NAMES } from './otlp-messages.ts'
+import { METRIC_DATA, type Message, RECORD_MESSAGES, REQUEST_NAMES } from './otlp-messages.ts'
 
 /** The records of a request as the decoders of records take them; or why the request holds none. */
 export type RequestRecords =
@@ -83,7 +83,10 @@ function namesOf(message: Message): readonly string[] {
 
 /** Protobuf writes no 0 of these, and JSON may: none is meant. */
 const UNSET_AT_ZERO: ReadonlySet<string> = new Set([
-  ...['flags', 'droppedAttributesCount', 'droppedEventsCount', 'droppedLinksCount'],
+  'flags',
+  'droppedAttributesCount',
+  'droppedEventsCount',
+  'droppedLinksCount',
 ])
 
 function pick(fields: Fields, names: readonly string[]): Record<string, unknown> {
@@ -127,8 +130,7 @@ function appendLogRecord(records: unknown[], record: unknown, source: Source): v
   records.push(Object.assign(pick({ ...record, body }, LOG_RECORD_FIELDS), source))
 }
 
-const METRIC_TYPES = ['gauge', 'sum', 'histogram', 'exponentialHistogram', 'summary'] as const
-type MetricType = (typeof METRIC_TYPES)[number]
+type MetricType = (typeof METRIC_DATA)[number]
 
 const POINT_FIELDS: Readonly<Record<MetricType, readonly string[]>> = pointFields()
 /** Of these a point without a count has counted nothing. */
@@ -140,7 +142,7 @@ function pointFields(): Record<MetricType, readonly string[]> {
     const points = data?.find((field) => field?.name === 'dataPoints')?.message?.()
     return namesOf(points ?? [])
   }
-  return Object.fromEntries(METRIC_TYPES.map((type) => [type, fieldsOfPoint(type)])) as Record<
+  return Object.fromEntries(METRIC_DATA.map((type) => [type, fieldsOfPoint(type)])) as Record<
     MetricType,
     readonly string[]
   >
@@ -152,7 +154,7 @@ function appendDataPoints(records: unknown[], metric: unknown, source: Source): 
     records.push(metric)
     return
   }
-  const [type, ...others] = METRIC_TYPES.filter((each) => metric[each] !== undefined && metric[each] !== null)
+  const [type, ...others] = METRIC_DATA.filter((each) => metric[each] !== undefined && metric[each] !== null)
   if (type === undefined || others.length > 0) {
     records.push(Object.assign(pick(metric, ['name', 'description', 'unit']), source))
     return

@@ -9,20 +9,9 @@ import {
   OPEN_BRACKET,
 } from '../scan/json-scanner.ts'
 import type { TelemetrySignal } from '../telemetry-signal.ts'
+import { RECORD_PATHS } from './otlp-messages.ts'
 import type { PartBuilder, Wrap } from './part-builder.ts'
 
-/** The lists and objects that lead to the records of a request, from the outside in. */
-const PATHS: Readonly<Record<TelemetrySignal, readonly (readonly string[])[]>> = {
-  traces: [['resourceSpans'], ['scopeSpans'], ['spans']],
-  logs: [['resourceLogs'], ['scopeLogs'], ['logRecords']],
-  metrics: [
-    ['resourceMetrics'],
-    ['scopeMetrics'],
-    ['metrics'],
-    ['gauge', 'sum', 'histogram', 'exponentialHistogram', 'summary'],
-    ['dataPoints'],
-  ],
-}
 const MAX_NESTING = 1000
 
 /** Gives a builder the records of a request of JSON. @returns why it is none. */
@@ -32,7 +21,7 @@ export function splitJson(
   builder: PartBuilder,
 ): Rejection | undefined {
   if (!isUtf8(json)) return { reason: 'not_json', detail: 'the text is not UTF-8' }
-  return new JsonSplitter(json, PATHS[signal], builder).split()
+  return new JsonSplitter(json, RECORD_PATHS[signal], builder).split()
 }
 
 const NOT_JSON: Rejection = { reason: 'not_json', detail: 'the text is not valid JSON' }
@@ -83,7 +72,7 @@ class JsonSplitter extends JsonScanner {
       return
     }
     const isList = this.bytes[first.from] === OPEN_BRACKET
-    this.#builder.open(Buffer.from(own.join(',')), isList ? listOf(first.name) : memberOf(first.name))
+    this.#builder.open(Buffer.from(own.join(',')), wrapIn(first.name, isList))
     if (isList) this.#splitList(first.from, depth + 1)
     else this.#splitObject(first.from, first.to, depth + 1)
     this.#builder.close()
@@ -137,24 +126,15 @@ function textOf(raw: string): string {
 
 const COMMA = Buffer.from(',')
 
-function listOf(name: string): Wrap {
+/** An object of its own members and of one that holds others, in a list or by itself. */
+function wrapIn(name: string, isList: boolean): Wrap {
+  const [open, close] = isList ? ['[', ']'] : ['', '']
   return (header, held) =>
     Buffer.concat([
       Buffer.from('{'),
       header,
-      Buffer.from(`${header.length > 0 ? ',' : ''}"${name}":[`),
+      Buffer.from(`${header.length > 0 ? ',' : ''}"${name}":${open}`),
       ...held.flatMap((each, index) => (index === 0 ? [each] : [COMMA, each])),
-      Buffer.from(']}'),
-    ])
-}
-
-function memberOf(name: string): Wrap {
-  return (header, held) =>
-    Buffer.concat([
-      Buffer.from('{'),
-      header,
-      Buffer.from(`${header.length > 0 ? ',' : ''}"${name}":`),
-      ...held.slice(0, 1),
-      Buffer.from('}'),
+      Buffer.from(`${close}}`),
     ])
 }

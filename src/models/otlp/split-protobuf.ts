@@ -1,29 +1,21 @@
 import type { Rejection } from '../rejection.ts'
 import type { TelemetrySignal } from '../telemetry-signal.ts'
-import { type Field, type Message, REQUEST_MESSAGES } from './otlp-messages.ts'
+import { type Field, type Message, RECORD_PATHS, REQUEST_MESSAGES } from './otlp-messages.ts'
 import type { PartBuilder, Wrap } from './part-builder.ts'
 import { DELIMITED, WireReader } from './wire-reader.ts'
+import { delimitedField } from './wire-writer.ts'
 
-/** Messages that hold the records of a request, by the name of the field they are in. A record is what stands in a list of another name. */
-const HOLDERS: ReadonlySet<string> = new Set([
-  ...[
-    'resourceSpans',
-    'scopeSpans',
-    'resourceLogs',
-    'scopeLogs',
-    'resourceMetrics',
-    'scopeMetrics',
-    'metrics',
-  ],
-  ...['gauge', 'sum', 'histogram', 'exponentialHistogram', 'summary'],
-])
+const PATHS = Object.values(RECORD_PATHS)
+/** Messages that hold the records of a request, by the name of the field they are in; and the fields that the records are in. */
+const HOLDERS: ReadonlySet<string> = new Set(PATHS.flatMap((path) => path.slice(0, -1).flat()))
+const RECORDS: ReadonlySet<string> = new Set(PATHS.flatMap((path) => path.at(-1) ?? []))
+
 /** A resource, a scope, a schema URL, and what later versions add to them. */
 const MAX_OWN_FIELDS = 1000
 const TOO_MANY: Rejection = {
   reason: 'too_large',
   detail: `a message around records must have at most ${MAX_OWN_FIELDS} fields of its own`,
 }
-const RECORDS: ReadonlySet<string> = new Set(['spans', 'logRecords', 'dataPoints'])
 
 /** Gives a builder the records of a protobuf request. @returns why it is none. */
 export function splitProtobuf(
@@ -53,7 +45,7 @@ function splitMessage(reader: WireReader, message: Message, builder: PartBuilder
     const field = message[tag >>> 3]
     if (field?.message !== undefined && isHolder(field, tag)) {
       const outer = reader.enter()
-      const wrapHeld: Wrap = (header, held) => delimited(tag, [header, ...held])
+      const wrapHeld: Wrap = (header, held) => delimitedField(tag >>> 3, [header, ...held])
       const holds = splitMessage(reader, field.message(), builder, wrapHeld)
       reader.leave(outer)
       // What it would have held its reader may not know.
@@ -97,11 +89,4 @@ function isHolder(field: Field | undefined, tag: number): boolean {
 
 function isRecord(field: Field | undefined, tag: number): boolean {
   return (tag & 7) === DELIMITED && field !== undefined && RECORDS.has(field.name)
-}
-
-function delimited(tag: number, content: readonly Buffer[]): Buffer {
-  const head = [tag]
-  let rest = content.reduce((sum, { length }) => sum + length, 0)
-  for (; rest > 0x7f; rest >>>= 7) head.push((rest & 0x7f) | 0x80)
-  return Buffer.concat([Buffer.from([...head, rest]), ...content])
 }

@@ -220,7 +220,8 @@ export function nextHash(hash: number, byte: number): number {
   return (Math.imul(hash, 31) + byte) | 0
 }
 
-function isWhite(byte: number): boolean {
+/** White space of JSON. */
+export function isWhite(byte: number): boolean {
   return byte <= SPACE && (byte === SPACE || byte === 0x0a || byte === 0x0d || byte === 0x09)
 }
 
