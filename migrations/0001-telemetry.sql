@@ -92,8 +92,13 @@ create table spans (
   session_id text,
   user_id text,
   finish_reason text,
-  error_type text
+  error_type text,
+  cost_is_computed boolean
 ) partition by range (start_time);
+
+comment on column spans.cost is 'US dollars';
+comment on column spans.cost_is_computed is
+  'whether the cost was computed by the price list, not sent; null without a cost';
 
 create index spans_trace_id on spans (trace_id);
 create index spans_service_time on spans (service, start_time);

@@ -32,6 +32,7 @@ select
   s.reasoning_tokens,
   s.time_to_first_token_ns,
   s.cost,
+  s.cost_is_computed,
   s.session_id,
   s.user_id,
   s.finish_reason,
@@ -142,24 +143,54 @@ left join metrics m on m.metric_id = s.metric_id
 left join resources r on r.resource_id = s.resource_id
 left join scopes c on c.scope_id = s.scope_id;
 
--- One row a trace. Agent spans repeat the usage of the model calls below them, so their tokens and cost are left out.
+-- One row a trace. A call is counted once: agents and workflows repeat the usage of the calls below them, and so does
+-- a span right above a call that has a usage, too (two instrumentations of one call).
 create view traces as
 select
-  trace_id,
-  replace(trace_id::text, '-', '') as trace_id_hex,
-  min(start_time) as start_time,
-  min(start_time_unix_nano) as start_time_unix_nano,
-  max(start_time_unix_nano + coalesce(duration_ns, 0)) - min(start_time_unix_nano) as duration_ns,
-  (array_agg(name order by (parent_span_id is null) desc, start_time_unix_nano))[1] as root_name,
-  (array_agg(service order by (parent_span_id is null) desc, start_time_unix_nano))[1] as root_service,
-  count(*) as span_count,
-  count(*) filter (where status_code = 2) as error_count,
-  array_agg(distinct service) as services,
-  sum(input_tokens) filter (where coalesce(operation, '') not in ('invoke_agent', 'invoke_workflow')) as input_tokens,
-  sum(output_tokens) filter (where coalesce(operation, '') not in ('invoke_agent', 'invoke_workflow')) as output_tokens,
-  sum(cost) filter (where coalesce(operation, '') not in ('invoke_agent', 'invoke_workflow')) as cost
-from spans
-group by trace_id;
+  t.trace_id,
+  replace(t.trace_id::text, '-', '') as trace_id_hex,
+  t.start_time,
+  t.start_time_unix_nano,
+  t.duration_ns,
+  t.root_name,
+  t.root_service,
+  t.span_count,
+  t.error_count,
+  t.services,
+  u.input_tokens,
+  u.output_tokens,
+  u.cost
+from (
+  select
+    trace_id,
+    min(start_time) as start_time,
+    min(start_time_unix_nano) as start_time_unix_nano,
+    max(start_time_unix_nano + coalesce(duration_ns, 0)) - min(start_time_unix_nano) as duration_ns,
+    (array_agg(name order by (parent_span_id is null) desc, start_time_unix_nano))[1] as root_name,
+    (array_agg(service order by (parent_span_id is null) desc, start_time_unix_nano))[1] as root_service,
+    count(*) as span_count,
+    count(*) filter (where status_code = 2) as error_count,
+    array_agg(distinct service) as services,
+    array_agg(span_id) filter (where has_usage) as span_ids,
+    array_agg(parent_span_id) filter (where has_usage) as parent_span_ids,
+    array_agg(input_tokens) filter (where has_usage) as input_tokens,
+    array_agg(output_tokens) filter (where has_usage) as output_tokens,
+    array_agg(cost) filter (where has_usage) as costs
+  from (
+    select trace_id, span_id, parent_span_id, start_time, start_time_unix_nano, duration_ns, name, service, status_code,
+      input_tokens, output_tokens, cost,
+      (input_tokens is not null or output_tokens is not null or cost is not null)
+        and coalesce(operation, '') not in ('invoke_agent', 'invoke_workflow') as has_usage
+    from spans
+  ) s
+  group by trace_id
+) t
+left join lateral (
+  select sum(c.input_tokens) as input_tokens, sum(c.output_tokens) as output_tokens, sum(c.cost) as cost
+  from unnest(t.span_ids, t.parent_span_ids, t.input_tokens, t.output_tokens, t.costs)
+    as c (span_id, parent_span_id, input_tokens, output_tokens, cost)
+  where not exists (select from unnest(t.parent_span_ids) as p (span_id) where p.span_id = c.span_id)
+) u on true;
 
 -- One row a call to a model. Agents and workflows name the model they use, but the calls are the spans below them.
 create view llm_calls as
@@ -167,7 +198,7 @@ select
   start_time, start_time_unix_nano, trace_id, replace(trace_id::text, '-', '') as trace_id_hex,
   encode(span_id, 'hex') as span_id, service, operation, provider, request_model, response_model,
   coalesce(response_model, request_model) as model, input_tokens, output_tokens, cached_tokens, cache_creation_tokens, reasoning_tokens,
-  duration_ns, time_to_first_token_ns, cost, session_id, user_id, finish_reason, error_type,
+  duration_ns, time_to_first_token_ns, cost, cost_is_computed, session_id, user_id, finish_reason, error_type,
   status_code = 2 as is_error
 from spans
 where (request_model is not null or response_model is not null)

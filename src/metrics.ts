@@ -19,6 +19,8 @@ export interface MetricSources {
   /** Bodies of export requests in memory; undefined in a process without a receiver. */
   readonly otlpBodies: { readonly used: number; readonly limit: number } | undefined
   backpressurePausedSeconds(): number
+  /** Undefined in a process that does not ingest. */
+  readonly unpricedCalls: (() => number) | undefined
   readonly pools: () => ReadonlyMap<string, PoolStats>
   /**
    * Without a signal whose group is not known, and undefined when Redis does not answer in time: then there is no sample. So it is for a
@@ -232,6 +234,18 @@ export function registerGauges({ registry }: Metrics, sources: MetricSources): v
       this.inc(sources.backpressurePausedSeconds())
     },
   })
+  const { unpricedCalls } = sources
+  if (unpricedCalls !== undefined) {
+    new Counter({
+      name: 'observatory_unpriced_calls_total',
+      help: 'Calls of models with tokens whose model is in no price list; observatory doctor lists the models',
+      registers,
+      collect() {
+        this.reset()
+        this.inc(unpricedCalls())
+      },
+    })
+  }
   registerPoolGauges(registers, sources)
 }
 

@@ -16,11 +16,13 @@ import { createMetrics, type Metrics, registerGauges } from './metrics.ts'
 import { migrate } from './migrate.ts'
 import type { DataPoint } from './models/data-point.ts'
 import type { LogRecord } from './models/log-record.ts'
+import type { PriceList } from './models/prices/price-list.ts'
 import type { RecordLimits } from './models/record-limits.ts'
 import type { Span } from './models/span.ts'
 import { streamKey } from './models/stream-entry.ts'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from './models/telemetry-signal.ts'
 import { ByteBudget } from './producer/byte-budget.ts'
+import { readPrices } from './read-prices.ts'
 import { createRedis, type RedisRole, redisSafetyWarnings, reviveWhenEnded, whenReady } from './redis.ts'
 import { DeadLetterRepository } from './repositories/dead-letter-repository.ts'
 import { LogRecordRepository } from './repositories/log-record-repository.ts'
@@ -81,6 +83,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 async function start(options: ServiceOptions, releasers: Releasers): Promise<string> {
   const { settings, roles, logger, stopping } = options
   const metrics = createMetrics()
+  const prices = roles.includes('ingest') ? readPrices(settings.pricesFile) : undefined
   const inFlight = new InFlight(
     settings.inFlightMaxBytes,
     TELEMETRY_SIGNALS.map((signal) => groupOf(settings, signal).stream),
@@ -101,6 +104,7 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
     }),
     inFlightLimitBytes: () => inFlight.limitBytes,
     backpressurePausedSeconds: () => inFlight.pausedMs / 1000,
+    unpricedCalls: prices && (() => prices.unpriced),
     pools: () => pools.stats(),
     groupStates: sharedRead(
       () => readGroupStates(commands, (signal) => groupOf(settings, signal)),
@@ -134,8 +138,8 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
   await migrate({ databaseUrl: settings.databaseUrl, log: logger, signal: stopping })
   await whenReady(commands, stopping)
   await otlp?.barrier?.check(stopping)
-  if (roles.includes('ingest'))
-    await startIngest(options, { releasers, pools, metrics, inFlight, commands, state })
+  if (prices !== undefined)
+    await startIngest(options, { releasers, pools, metrics, inFlight, commands, state, prices })
   state.phase = 'running'
   releasers.defer('readiness', () => {
     state.phase = 'stopping'
@@ -156,6 +160,7 @@ interface IngestNeeds {
   readonly inFlight: InFlight
   readonly commands: Redis
   readonly state: ServiceState
+  readonly prices: PriceList
 }
 
 /** Starts one worker a signal, and the maintenance they need. */
@@ -207,7 +212,7 @@ async function startIngest(options: ServiceOptions, needs: IngestNeeds): Promise
     })
     state.workers.set(signal, worker)
   }
-  startWorker<Span>('traces', (writing) => new TraceWriter(writing))
+  startWorker<Span>('traces', (writing) => new TraceWriter({ ...writing, prices: needs.prices }))
   startWorker<DataPoint>('metrics', (writing) => new MetricWriter(writing))
   startWorker<LogRecord>('logs', (writing) => new LogWriter(writing))
   const streams = new StreamKeeper({

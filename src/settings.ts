@@ -45,6 +45,7 @@ export interface Settings {
   readonly seriesMaxPerMetric: number
   readonly seriesMaxPerService: number
   readonly deadLetterPayload: DeadLetterPayload
+  readonly pricesFile: string | undefined
   readonly partitionInterval: PartitionInterval
   readonly partitionsAhead: number
   readonly startupTimeoutMs: number
@@ -190,6 +191,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
     'Series of one service past which points of new ones are refused.',
   ),
   deadLetterPayload: choice('keep', DEAD_LETTER_PAYLOADS, 'What a dead letter keeps of the refused record.'),
+  pricesFile: optionalText('YAML file with prices of models, which come before those of the product.'),
   partitionInterval: choice('day', PARTITION_INTERVALS, 'Time range of one partition.'),
   partitionsAhead: integer(3, 1, 100, 'Partitions that are made ahead of time.'),
   startupTimeoutMs: integer(

@@ -183,7 +183,8 @@ create table spans (
   session_id text,
   user_id text,
   finish_reason text,
-  error_type text
+  error_type text,
+  cost_is_computed boolean
 ) partition by RANGE (start_time);
 
 CREATE INDEX dead_letters_entry ON dead_letters USING btree (stream, entry_ms, entry_seq);
@@ -238,6 +239,7 @@ create view llm_calls (
   duration_ns bigint,
   time_to_first_token_ns bigint,
   cost numeric,
+  cost_is_computed boolean,
   session_id text,
   user_id text,
   finish_reason text,
@@ -263,6 +265,7 @@ create view llm_calls (
     duration_ns,
     time_to_first_token_ns,
     cost,
+    cost_is_computed,
     session_id,
     user_id,
     finish_reason,
@@ -453,6 +456,7 @@ create view span_view (
   reasoning_tokens bigint,
   time_to_first_token_ns bigint,
   cost numeric,
+  cost_is_computed boolean,
   session_id text,
   user_id text,
   finish_reason text,
@@ -512,6 +516,7 @@ create view span_view (
     s.reasoning_tokens,
     s.time_to_first_token_ns,
     s.cost,
+    s.cost_is_computed,
     s.session_id,
     s.user_id,
     s.finish_reason,
@@ -556,21 +561,55 @@ create view traces (
   output_tokens numeric,
   cost numeric
 ) as
- SELECT trace_id,
-    replace(trace_id::text, '-'::text, ''::text) AS trace_id_hex,
-    min(start_time) AS start_time,
-    min(start_time_unix_nano) AS start_time_unix_nano,
-    max(start_time_unix_nano + COALESCE(duration_ns, 0::bigint)) - min(start_time_unix_nano) AS duration_ns,
-    (array_agg(name ORDER BY (parent_span_id IS NULL) DESC, spans.start_time_unix_nano))[1] AS root_name,
-    (array_agg(service ORDER BY (parent_span_id IS NULL) DESC, spans.start_time_unix_nano))[1] AS root_service,
-    count(*) AS span_count,
-    count(*) FILTER (WHERE status_code = 2) AS error_count,
-    array_agg(DISTINCT service) AS services,
-    sum(input_tokens) FILTER (WHERE COALESCE(operation, ''::text) <> ALL (ARRAY['invoke_agent'::text, 'invoke_workflow'::text])) AS input_tokens,
-    sum(output_tokens) FILTER (WHERE COALESCE(operation, ''::text) <> ALL (ARRAY['invoke_agent'::text, 'invoke_workflow'::text])) AS output_tokens,
-    sum(cost) FILTER (WHERE COALESCE(operation, ''::text) <> ALL (ARRAY['invoke_agent'::text, 'invoke_workflow'::text])) AS cost
-   FROM spans
-  GROUP BY trace_id;
+ SELECT t.trace_id,
+    replace(t.trace_id::text, '-'::text, ''::text) AS trace_id_hex,
+    t.start_time,
+    t.start_time_unix_nano,
+    t.duration_ns,
+    t.root_name,
+    t.root_service,
+    t.span_count,
+    t.error_count,
+    t.services,
+    u.input_tokens,
+    u.output_tokens,
+    u.cost
+   FROM ( SELECT s.trace_id,
+            min(s.start_time) AS start_time,
+            min(s.start_time_unix_nano) AS start_time_unix_nano,
+            max(s.start_time_unix_nano + COALESCE(s.duration_ns, 0::bigint)) - min(s.start_time_unix_nano) AS duration_ns,
+            (array_agg(s.name ORDER BY (s.parent_span_id IS NULL) DESC, s.start_time_unix_nano))[1] AS root_name,
+            (array_agg(s.service ORDER BY (s.parent_span_id IS NULL) DESC, s.start_time_unix_nano))[1] AS root_service,
+            count(*) AS span_count,
+            count(*) FILTER (WHERE s.status_code = 2) AS error_count,
+            array_agg(DISTINCT s.service) AS services,
+            array_agg(s.span_id) FILTER (WHERE s.has_usage) AS span_ids,
+            array_agg(s.parent_span_id) FILTER (WHERE s.has_usage) AS parent_span_ids,
+            array_agg(s.input_tokens) FILTER (WHERE s.has_usage) AS input_tokens,
+            array_agg(s.output_tokens) FILTER (WHERE s.has_usage) AS output_tokens,
+            array_agg(s.cost) FILTER (WHERE s.has_usage) AS costs
+           FROM ( SELECT spans.trace_id,
+                    spans.span_id,
+                    spans.parent_span_id,
+                    spans.start_time,
+                    spans.start_time_unix_nano,
+                    spans.duration_ns,
+                    spans.name,
+                    spans.service,
+                    spans.status_code,
+                    spans.input_tokens,
+                    spans.output_tokens,
+                    spans.cost,
+                    (spans.input_tokens IS NOT NULL OR spans.output_tokens IS NOT NULL OR spans.cost IS NOT NULL) AND (COALESCE(spans.operation, ''::text) <> ALL (ARRAY['invoke_agent'::text, 'invoke_workflow'::text])) AS has_usage
+                   FROM spans) s
+          GROUP BY s.trace_id) t
+     LEFT JOIN LATERAL ( SELECT sum(c.input_tokens) AS input_tokens,
+            sum(c.output_tokens) AS output_tokens,
+            sum(c.cost) AS cost
+           FROM UNNEST(t.span_ids, t.parent_span_ids, t.input_tokens, t.output_tokens, t.costs) c(span_id, parent_span_id, input_tokens, output_tokens, cost)
+          WHERE NOT (EXISTS ( SELECT
+                   FROM unnest(t.parent_span_ids) p(span_id)
+                  WHERE p.span_id = c.span_id))) u ON true;
 
 comment on column dead_letters.payload_form is 'record: the refused record as JSON; json: the bytes of the json field; entry: all fields of the entry in RESP';
 
@@ -581,3 +620,7 @@ comment on column dead_letters.replay_of is 'the letter of a whole entry whose r
 comment on column dead_letters.replayed_rows is 'rows that the replay wrote: several, where an entry was refused as a whole';
 
 comment on column metric_points.value_integer is 'the exact value when it is an integer past 2^53; value then holds its nearest double';
+
+comment on column spans.cost is 'US dollars';
+
+comment on column spans.cost_is_computed is 'whether the cost was computed by the price list, not sent; null without a cost';

@@ -120,6 +120,7 @@ function replayCommand(): Command {
     'acceptFutureDays',
     'seriesMaxPerMetric',
     'seriesMaxPerService',
+    'pricesFile',
     'partitionInterval',
   ])
     .addHelpText('after', REPLAY_EXAMPLES)

@@ -45,6 +45,7 @@ const GROUPS: { readonly [K in keyof Settings]: keyof typeof HEADINGS } = {
   seriesMaxPerMetric: 'acceptance',
   seriesMaxPerService: 'acceptance',
   deadLetterPayload: 'acceptance',
+  pricesFile: 'storage',
   partitionInterval: 'storage',
   partitionsAhead: 'storage',
   ledgerKeepDays: 'storage',

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { StoredLetter } from '../models/dead-letter.ts'
+import type { PriceList } from '../models/prices/price-list.ts'
 import type { RecordLimits } from '../models/record-limits.ts'
 import type { RejectionReason } from '../models/rejection.ts'
 import { ENTRY_MAX_BYTES } from '../models/stream-entry.ts'
@@ -13,7 +14,7 @@ import { METRIC_POINT_TABLE } from '../writers/metric-point-table.ts'
 import { RecordDecoder } from '../writers/record-decoder.ts'
 import type { RefusedLetter, ReplayOutcome } from '../writers/replay-transaction.ts'
 import { ReplayWriter } from '../writers/replay-writer.ts'
-import { SPAN_TABLE } from '../writers/span-table.ts'
+import { createSpanTable } from '../writers/span-table.ts'
 import type { TelemetryTable } from '../writers/telemetry-table.ts'
 import { decodeLetter, refusedWhole } from './decode-letter.ts'
 
@@ -29,6 +30,7 @@ export interface ReplayOptions {
   readonly recordLimits: RecordLimits
   readonly seriesLimits: SeriesLimits
   readonly partitionInterval: PartitionInterval
+  readonly prices: PriceList
   /** Of one transaction. A letter is never split, so one of many records may pass it. */
   readonly maxRows: number
   /** Of the payloads that are held at once; one that is larger is held alone. */
@@ -40,10 +42,9 @@ export interface ReplayOptions {
   readonly signal: AbortSignal
 }
 
-const TABLES: Readonly<Record<TelemetrySignal, TelemetryTable<object>>> = {
-  traces: SPAN_TABLE as unknown as TelemetryTable<object>,
-  metrics: METRIC_POINT_TABLE as unknown as TelemetryTable<object>,
-  logs: LOG_RECORD_TABLE as unknown as TelemetryTable<object>,
+function tableOf(signal: TelemetrySignal, prices: PriceList): TelemetryTable<object> {
+  const tables = { traces: createSpanTable(prices), metrics: METRIC_POINT_TABLE, logs: LOG_RECORD_TABLE }
+  return tables[signal] as unknown as TelemetryTable<object>
 }
 
 /** Letters whose payloads are fetched at once. */
@@ -89,11 +90,11 @@ interface OpenBatch {
 function createOpen(
   telemetrySignal: TelemetrySignal,
   shared: ConstructorParameters<typeof ReplayWriter>[1],
-  { recordLimits }: ReplayOptions,
+  { recordLimits, prices }: ReplayOptions,
 ): OpenBatch {
   return {
     decoder: new RecordDecoder(telemetrySignal, recordLimits),
-    writer: new ReplayWriter(TABLES[telemetrySignal], shared),
+    writer: new ReplayWriter(tableOf(telemetrySignal, prices), shared),
     letters: [],
     bytes: 0,
   }

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { PartitionInterval } from '../settings.ts'
+import { listPartitions } from './list-partitions.ts'
 import { hoursOf, overlaps, type PartitionRange, partitionName, partitionRange } from './partition-range.ts'
 
 /** The tables that are partitioned by time. */
@@ -88,7 +89,7 @@ async function createPartitions(
     `select pg_advisory_xact_lock(hashtextextended('observatory partitions of ' || $1, 0))`,
     [table],
   )
-  const existing = await existingRanges(client, table)
+  const existing = await listPartitions(client, table)
   for (const range of ranges.flatMap((wanted) => uncovered(wanted, existing))) {
     const name = await freeName(client, partitionName(table, range))
     const from = new Date(range.fromMs).toISOString()
@@ -117,21 +118,4 @@ function uncovered(wanted: PartitionRange, existing: readonly PartitionRange[]):
   const touching = existing.filter((other) => overlaps(wanted, other))
   if (touching.length === 0) return [wanted]
   return hoursOf(wanted).filter((hour) => !touching.some((other) => overlaps(hour, other)))
-}
-
-async function existingRanges(client: pg.ClientBase, table: PartitionedTable): Promise<PartitionRange[]> {
-  await client.query(`set local timezone = 'UTC'`)
-  await client.query(`set local datestyle = 'ISO'`)
-  const { rows } = await client.query<{ bounds: string }>(
-    `select pg_get_expr(c.relpartbound, c.oid) as bounds
-       from pg_inherits i join pg_class c on c.oid = i.inhrelid
-      where i.inhparent = $1::regclass`,
-    [table],
-  )
-  return rows.map(({ bounds }) => {
-    const [fromMs = 0, toMs = 0] = [...bounds.matchAll(/'(\S+) (\S+)\+00'/g)].map(([, day, time]) =>
-      Date.parse(`${day}T${time}Z`),
-    )
-    return { fromMs, toMs }
-  })
 }

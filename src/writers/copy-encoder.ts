@@ -293,6 +293,31 @@ export class CopyEncoder {
     }
   }
 
+  /** A `numeric` of so many 10^-12, at least 0 and a safe integer, without trailing zeros. */
+  numericOfPicos(picos: number): void {
+    if (picos === 0) {
+      this.numeric('0')
+      return
+    }
+    // Groups of four digits, one before the point and three behind it, without those at either end that are 0.
+    let weight = 0
+    let unit = 1e12
+    for (; picos < unit; unit /= 1e4) weight -= 1
+    let groups = 4 + weight
+    for (let lowest = 1e4; picos % lowest === 0; lowest *= 1e4) groups -= 1
+    let scale = 12
+    for (let power = 10; scale > 0 && picos % power === 0; power *= 10) scale -= 1
+    const at = this.#fixed(8 + groups * 2)
+    this.#view.setInt16(at, groups)
+    this.#view.setInt16(at + 2, weight)
+    this.#view.setInt16(at + 4, 0)
+    this.#view.setInt16(at + 6, scale)
+    for (let group = 0; group < groups; group += 1) {
+      this.#view.setInt16(at + 8 + 2 * group, Math.floor(picos / unit) % 1e4)
+      unit /= 1e4
+    }
+  }
+
   /** One dimension with lower bound 1, no nulls; an empty array has no dimension. */
   #arrayHeader(elements: number, elementOid: number): void {
     const dimensions = elements === 0 ? 0 : 1

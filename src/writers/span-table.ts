@@ -1,13 +1,17 @@
 import type { AttributeValue } from '../models/attributes.ts'
 import { SPAN_ID_DIGITS, TRACE_ID_DIGITS } from '../models/decode-id.ts'
 import type { RareSpanFields } from '../models/decode-span.ts'
+import { floorDivide } from '../models/floor-divide.ts'
 import { hasContent, splitContent } from '../models/gen-ai-content.ts'
 import { stringifyJson } from '../models/json.ts'
+import { NO_PRICES, type PriceList } from '../models/prices/price-list.ts'
 import type { ScannedSpan } from '../models/scan/scan-span.ts'
+import { timeMsOf } from '../models/scan/scanned-record.ts'
 import type { Span, SpanEvent, SpanLink } from '../models/span.ts'
 import type { CopyEncoder } from './copy-encoder.ts'
-import { encodeGenAi, encodeScannedGenAi, GEN_AI_TABLE_COLUMNS } from './gen-ai-columns.ts'
+import { GEN_AI_TABLE_COLUMNS, GenAiEncoder } from './gen-ai-columns.ts'
 import {
+  type CopyTarget,
   encodeOrigin,
   ORIGIN_COLUMNS,
   type RowOrigin,
@@ -17,75 +21,86 @@ import {
   type TelemetryTable,
 } from './telemetry-table.ts'
 
+const NANOS_PER_MS = 1_000_000n
+
 interface SpanRow {
   readonly refs: SourceRefs
   readonly origin: RowOrigin
 }
 
-/** Spans, with prompt and completion bodies in a table beside. */
-export const SPAN_TABLE: TelemetryTable<Span, SourceRefs, ScannedSpan> = {
-  signal: 'traces',
-  time: (span) => span.startTimeUnixNano,
-  refer: referToSource,
-  referScanned: referToScannedSource,
-  targets: [
-    {
-      table: 'spans',
-      columns: [
-        'start_time',
-        'start_time_unix_nano',
-        'resource_id',
-        'scope_id',
-        ...ORIGIN_COLUMNS,
-        'trace_id',
-        'kind',
-        'status_code',
-        'has_content',
-        'span_id',
-        'service',
-        'name',
-        'attributes',
-        'parent_span_id',
-        'duration_ns',
-        'status_message',
-        'trace_state',
-        'flags',
-        'dropped_attributes_count',
-        'dropped_events_count',
-        'dropped_links_count',
-        'events',
-        'links',
-        ...GEN_AI_TABLE_COLUMNS,
-      ],
-      parsed: { has: () => true, encode: encodeSpan },
-      scanned: { has: () => true, encode: encodeScannedSpan },
-    },
-    {
-      table: 'span_contents',
-      columns: ['start_time', ...ORIGIN_COLUMNS, 'trace_id', 'attributes'],
-      parsed: {
-        has: (span) => hasContent(span.attributes),
-        encode(encoder, span, { origin }) {
-          encoder.timestamptz(span.startTimeUnixNano)
-          encodeOrigin(encoder, origin)
-          encoder.hex(span.traceId)
-          encoder.jsonb(stringifyJson(splitContent(span.attributes).content ?? {}))
-        },
+/** Spans, with prompt and completion bodies in a table beside. The cost of calls that do not bring one is computed by the `prices`. */
+export function createSpanTable(
+  prices: PriceList = NO_PRICES,
+): TelemetryTable<Span, SourceRefs, ScannedSpan> {
+  const genAi = new GenAiEncoder(prices)
+  return {
+    signal: 'traces',
+    time: (span) => span.startTimeUnixNano,
+    refer: referToSource,
+    referScanned: referToScannedSource,
+    targets: [
+      {
+        table: 'spans',
+        columns: SPAN_COLUMNS,
+        parsed: { has: () => true, encode: (...row) => encodeSpan(genAi, ...row) },
+        scanned: { has: () => true, encode: (...row) => encodeScannedSpan(genAi, ...row) },
       },
-      scanned: {
-        has: (span) => span.attributes?.hasContent === true,
-        encode(encoder, span, { origin }) {
-          encoder.timestamptzOfMicros(span.micros)
-          encodeOrigin(encoder, origin)
-          encoder.hexDigits(span.bytes, span.traceIdAt, TRACE_ID_DIGITS)
-          encoder.object(span.attributes?.split().content)
-        },
-      },
-    },
-  ],
+      SPAN_CONTENTS,
+    ],
+  }
 }
 
-function encodeSpan(encoder: CopyEncoder, span: Span, { refs, origin }: SpanRow): void {
+const SPAN_COLUMNS = [
+  'start_time',
+  'start_time_unix_nano',
+  'resource_id',
+  'scope_id',
+  ...ORIGIN_COLUMNS,
+  'trace_id',
+  'kind',
+  'status_code',
+  'has_content',
+  'span_id',
+  'service',
+  'name',
+  'attributes',
+  'parent_span_id',
+  'duration_ns',
+  'status_message',
+  'trace_state',
+  'flags',
+  'dropped_attributes_count',
+  'dropped_events_count',
+  'dropped_links_count',
+  'events',
+  'links',
+  ...GEN_AI_TABLE_COLUMNS,
+]
+
+const SPAN_CONTENTS: CopyTarget<Span, SourceRefs, ScannedSpan> = {
+  table: 'span_contents',
+  columns: ['start_time', ...ORIGIN_COLUMNS, 'trace_id', 'attributes'],
+  parsed: {
+    has: (span) => hasContent(span.attributes),
+    encode(encoder, span, { origin }) {
+      encoder.timestamptz(span.startTimeUnixNano)
+      encodeOrigin(encoder, origin)
+      encoder.hex(span.traceId)
+      encoder.jsonb(stringifyJson(splitContent(span.attributes).content ?? {}))
+    },
+  },
+  scanned: {
+    has: (span) => span.attributes?.hasContent === true,
+    encode(encoder, span, { origin }) {
+      encoder.timestamptzOfMicros(span.micros)
+      encodeOrigin(encoder, origin)
+      encoder.hexDigits(span.bytes, span.traceIdAt, TRACE_ID_DIGITS)
+      encoder.object(span.attributes?.split().content)
+    },
+  },
+}
+
+function encodeSpan(genAi: GenAiEncoder, encoder: CopyEncoder, span: Span, { refs, origin }: SpanRow): void {
   const { attributes, content } = splitContent(span.attributes)
   encoder.timestamptz(span.startTimeUnixNano)
   encoder.int8(span.startTimeUnixNano)
@@ -104,10 +119,15 @@ function encodeSpan(encoder: CopyEncoder, span: Span, { refs, origin }: SpanRow)
   encoder.int8(span.endTimeUnixNano === undefined ? undefined : span.endTimeUnixNano - span.startTimeUnixNano)
   encoder.text(span.status.message)
   encodeRareFields(encoder, span)
-  encodeGenAi(encoder, span.attributes)
+  genAi.encode(encoder, span.attributes, Number(floorDivide(span.startTimeUnixNano, NANOS_PER_MS)))
 }
 
-function encodeScannedSpan(encoder: CopyEncoder, span: ScannedSpan, { refs, origin }: SpanRow): void {
+function encodeScannedSpan(
+  genAi: GenAiEncoder,
+  encoder: CopyEncoder,
+  span: ScannedSpan,
+  { refs, origin }: SpanRow,
+): void {
   const { bytes, attributes } = span
   const hasContent = attributes?.hasContent === true
   encoder.timestamptzOfMicros(span.micros)
@@ -129,7 +149,7 @@ function encodeScannedSpan(encoder: CopyEncoder, span: ScannedSpan, { refs, orig
   if (span.rare === undefined) encoder.nulls(RARE_COLUMNS)
   else encodeRareFields(encoder, span.rare)
   if (attributes === undefined) encoder.nulls(GEN_AI_TABLE_COLUMNS.length)
-  else encodeScannedGenAi(encoder, attributes)
+  else genAi.encodeScanned(encoder, attributes, timeMsOf(span))
 }
 
 /** From `trace_state` to `links`. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { dollarsOf } from '../../src/models/prices/call-cost.ts'
 import { openClient } from '../../src/postgres-connection.ts'
 import { copyRows, type EncodedCopy } from '../../src/writers/copy.ts'
 import { CopyEncoder } from '../../src/writers/copy-encoder.ts'
@@ -208,6 +209,16 @@ const COLUMNS: Readonly<Record<string, Column<unknown>>> = {
     encode: (encoder, value) => encoder.numeric(value),
     show: (name) => `${name}::text`,
     expected: decimalShown,
+  }),
+  numericOfPicos: column({
+    type: 'numeric',
+    value: fc.oneof(
+      fc.maxSafeNat(),
+      fc.tuple(fc.nat({ max: 9000 }), fc.nat({ max: 12 })).map(([digits, zeros]) => digits * 10 ** zeros),
+    ),
+    encode: (encoder, value) => encoder.numericOfPicos(value),
+    show: (name) => `${name}::text`,
+    expected: dollarsOf,
   }),
   float8Array: column({
     type: 'double precision[]',

@@ -9,7 +9,7 @@ import { openClient } from '../../src/postgres-connection.ts'
 import type { DecodedChunk } from '../../src/writers/batch.ts'
 import { claimEntries, claimOverlapping, type LedgerClaim } from '../../src/writers/ledger.ts'
 import { LOG_RECORD_TABLE } from '../../src/writers/log-record-table.ts'
-import { SPAN_TABLE } from '../../src/writers/span-table.ts'
+import { createSpanTable } from '../../src/writers/span-table.ts'
 import {
   type BufferStats,
   TelemetryWriter,
@@ -296,7 +296,7 @@ describe('when the answer to a COMMIT is lost', () => {
   test('records that came by no stream are not doubled either, nor the bodies beside them', async () => {
     proxy.loseCommits(1)
     const { pool, stop } = openPool(proxy.databaseUrl)
-    const writer = new TelemetryWriter<Span>(SPAN_TABLE, { pool })
+    const writer = new TelemetryWriter<Span>(createSpanTable(), { pool })
     writer.end([looseSpan('chat', { attributes: { 'gen_ai.prompt': 'hi' } }), looseSpan('embed')])
     await once(writer, 'finish')
     expect(writer.stats()).toMatchObject({ written: 0, duplicates: 2 })

@@ -110,3 +110,26 @@ test.each<[string, Step]>([
   )
   expect(calls).toEqual([{ input_tokens: 10 }, { input_tokens: 20 }])
 })
+
+test('a trace counts a call once that two instrumentations report, one inside the other', async () => {
+  const traceId = await addTrace({
+    name: 'request',
+    attributes: {},
+    inside: [
+      {
+        name: 'wrapper',
+        attributes: usage(30, 12, 0.3),
+        inside: [
+          { name: 'chat', attributes: usage(10, 4, 0.1) },
+          { name: 'chat', attributes: usage(20, 8, 0.2) },
+        ],
+      },
+      { name: 'chat', attributes: usage(5, 1, 0.05) },
+    ],
+  })
+  const [trace] = await app.query(
+    'select input_tokens::int, output_tokens::int, cost::text from traces where trace_id = $1',
+    [traceId],
+  )
+  expect(trace).toEqual({ input_tokens: 35, output_tokens: 13, cost: '0.35' })
+})

@@ -7,7 +7,7 @@ import { openClient } from '../../src/postgres-connection.ts'
 import { PARTITIONED_TABLES, Partitions } from '../../src/retention/partitions.ts'
 import type { PartitionInterval } from '../../src/settings.ts'
 import type { WriteRetry } from '../../src/writers/batch-writer.ts'
-import { SPAN_TABLE } from '../../src/writers/span-table.ts'
+import { createSpanTable } from '../../src/writers/span-table.ts'
 import {
   type BufferStats,
   TelemetryWriter,
@@ -293,7 +293,7 @@ async function write(
   spans: readonly object[],
   options: Partial<TelemetryWriterOptions<Span>> = {},
 ): Promise<BufferStats> {
-  const writer = new TelemetryWriter<Span>(SPAN_TABLE, { pool, ...options })
+  const writer = new TelemetryWriter<Span>(createSpanTable(), { pool, ...options })
   writer.end(spans)
   await once(writer, 'finish')
   return writer.stats()

@@ -8,7 +8,7 @@ import { openClient } from '../../src/postgres-connection.ts'
 import { Partitions } from '../../src/retention/partitions.ts'
 import type { WriteRetry } from '../../src/writers/batch-writer.ts'
 import { Interner } from '../../src/writers/interner.ts'
-import { SPAN_TABLE } from '../../src/writers/span-table.ts'
+import { createSpanTable } from '../../src/writers/span-table.ts'
 import {
   type BufferStats,
   TelemetryWriter,
@@ -403,7 +403,7 @@ interface WriteOptions extends Pick<TelemetryWriterOptions<Span>, 'deadLetterPay
 }
 
 function openWriter(options: Partial<TelemetryWriterOptions<Span>> = {}): TelemetryWriter<Span> {
-  return new TelemetryWriter<Span>(SPAN_TABLE, {
+  return new TelemetryWriter<Span>(createSpanTable(), {
     pool,
     ...shared,
     stream: STREAM,

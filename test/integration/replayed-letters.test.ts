@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type LetterRef, type ReplayOptions, replayLetters } from '../../src/ingest/replay-letters.ts'
+import { NO_PRICES } from '../../src/models/prices/price-list.ts'
 import { createPool } from '../../src/pool.ts'
 import { DeadLetterRepository } from '../../src/repositories/dead-letter-repository.ts'
 import type { LetterFilter } from '../../src/repositories/letter-filter.ts'
@@ -60,6 +61,7 @@ async function replayRefs(
     recordLimits: { acceptPastDays: 30, acceptFutureDays: 1, maxRecordBytes: 1024 * 1024, maxDepth: 32 },
     seriesLimits: { maxPerMetric: 100, maxPerService: 100 },
     partitionInterval: 'day',
+    prices: NO_PRICES,
     maxRows: 1000,
     maxBytes: 1024 * 1024,
     dryRun: false,

@@ -11,7 +11,7 @@ import { createPool } from '../../src/pool.ts'
 import { openClient } from '../../src/postgres-connection.ts'
 import { LOG_RECORD_TABLE } from '../../src/writers/log-record-table.ts'
 import { METRIC_POINT_TABLE } from '../../src/writers/metric-point-table.ts'
-import { SPAN_TABLE } from '../../src/writers/span-table.ts'
+import { createSpanTable } from '../../src/writers/span-table.ts'
 import { TelemetryWriter, type TelemetryWriterOptions } from '../../src/writers/telemetry-writer.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { withPostgres } from '../helpers/postgres.ts'
@@ -74,7 +74,7 @@ async function lock(table: string): Promise<{ release: () => Promise<void> }> {
 
 describe('arrays of records as applications have them', () => {
   test('of every signal are rows when the writer has ended', async () => {
-    const spans = new TelemetryWriter<Span>(SPAN_TABLE, { pool })
+    const spans = new TelemetryWriter<Span>(createSpanTable(), { pool })
     const points = new TelemetryWriter<DataPoint>(METRIC_POINT_TABLE, { pool })
     const logs = logWriter()
     spans.end([looseSpan('chat', { attributes: { 'gen_ai.usage.input_tokens': 7, 'gen_ai.prompt': 'hi' } })])
@@ -109,7 +109,7 @@ describe('arrays of records as applications have them', () => {
   })
 
   test('or a single record, each take the times and integers that JavaScript has', async () => {
-    const writer = new TelemetryWriter<Span>(SPAN_TABLE, { pool })
+    const writer = new TelemetryWriter<Span>(createSpanTable(), { pool })
     const nanos = BigInt(Date.now()) * 1_000_000n + 123n
     writer.write(
       looseSpan('bigint', { startTime: undefined, startTimeUnixNano: nanos, attributes: { big: 2n ** 60n } }),
@@ -141,7 +141,7 @@ describe('arrays of records as applications have them', () => {
       cyclic,
       looseSpan('symbol', { attributes: { s: Symbol('s') } }),
     ]
-    const writer = new TelemetryWriter<Span>(SPAN_TABLE, { pool, stream: 'app' })
+    const writer = new TelemetryWriter<Span>(createSpanTable(), { pool, stream: 'app' })
     writer.end(spans)
     await once(writer, 'finish')
     expect(writer.stats()).toMatchObject({ written: 2, deadLettered: 8, duplicates: 0 })
@@ -258,7 +258,7 @@ describe('arrays of records as applications have them', () => {
       ].map((field) => ({ ...log(1), [field]: value })),
     )
     const writers = [
-      [new TelemetryWriter<Span>(SPAN_TABLE, { pool }), spans],
+      [new TelemetryWriter<Span>(createSpanTable(), { pool }), spans],
       [new TelemetryWriter<DataPoint>(METRIC_POINT_TABLE, { pool }), [...points, ...distributions]],
       [logWriter(), logs],
     ] as const

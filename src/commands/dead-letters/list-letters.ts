@@ -5,7 +5,7 @@ import type {
   FindLetters,
   LetterJson,
 } from '../../repositories/dead-letter-repository.ts'
-import { terminalLine } from './terminal-text.ts'
+import { terminalLine } from '../terminal-text.ts'
 
 export interface ListOptions {
   readonly json: boolean

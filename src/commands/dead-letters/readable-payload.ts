@@ -1,7 +1,7 @@
 import { stringify } from 'lossless-json'
 import { parseJson } from '../../models/json.ts'
 import { parseResp } from '../../models/parse-resp.ts'
-import { terminalBytes, terminalLine, terminalText } from './terminal-text.ts'
+import { terminalBytes, terminalLine, terminalText } from '../terminal-text.ts'
 
 /** The payload of a dead letter for a terminal: JSON indented, the fields of an entry one a line, anything else as it is, made safe. */
 export function readablePayload(payloadForm: string, payload: Buffer): string {

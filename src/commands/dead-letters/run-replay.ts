@@ -1,9 +1,10 @@
 import { type LetterRef, replayLetters } from '../../ingest/replay-letters.ts'
+import { readPrices } from '../../read-prices.ts'
 import type { LetterFilter } from '../../repositories/letter-filter.ts'
 import type { RefusedLetter, ReplayOutcome } from '../../writers/replay-transaction.ts'
 import { EXIT_FAILED } from '../report-error.ts'
 import { Progress } from '../send/progress.ts'
-import { terminalLine } from './terminal-text.ts'
+import { terminalLine } from '../terminal-text.ts'
 import type { OpenLetters } from './with-letters.ts'
 
 type Totals = { -readonly [K in Exclude<keyof ReplayOutcome, 'refused'>]: number } & { refused: number }
@@ -34,6 +35,7 @@ export async function runReplay(
         maxPerService: settings.seriesMaxPerService,
       },
       partitionInterval: settings.partitionInterval,
+      prices: readPrices(settings.pricesFile),
       maxRows: settings.batchMaxRows,
       maxBytes: settings.batchMaxBytes,
       dryRun,

@@ -3,9 +3,9 @@ import { pipeline } from 'node:stream/promises'
 import { ObservatoryError } from '../../errors.ts'
 import { ENTRY_MAX_BYTES } from '../../models/stream-entry.ts'
 import type { DeadLetterRepository, LetterJson } from '../../repositories/dead-letter-repository.ts'
+import { terminalLine } from '../terminal-text.ts'
 import { stateOf } from './list-letters.ts'
 import { readablePayload } from './readable-payload.ts'
-import { terminalLine } from './terminal-text.ts'
 
 export interface ShowOptions {
   /** For people; as JSON; or the bytes of the payload alone. */

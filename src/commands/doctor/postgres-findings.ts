@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { messageOf, ObservatoryError } from '../../errors.ts'
 import { pendingMigrations } from '../../migrate.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
+import { findUnpricedModels } from './unpriced-models.ts'
 
 interface PostgresFacts {
   readonly fsync: string
@@ -53,6 +54,7 @@ export async function findInPostgres(
     await findLockWaits(client),
     await findIdleTransactions(client),
     await findPendingMigrations(client),
+    await findUnpricedModels(client),
   ]
 }
 

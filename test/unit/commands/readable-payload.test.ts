@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { readablePayload } from '../../../src/commands/dead-letters/readable-payload.ts'
-import { terminalBytes, terminalLine } from '../../../src/commands/dead-letters/terminal-text.ts'
+import { terminalBytes, terminalLine } from '../../../src/commands/terminal-text.ts'
 import { resp } from '../../helpers/dead-letters.ts'
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there

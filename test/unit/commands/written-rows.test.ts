@@ -9,6 +9,7 @@ async function exposition(lag: number | null): Promise<string> {
     inFlightLimitBytes: () => 1,
     otlpBodies: undefined,
     backpressurePausedSeconds: () => 0,
+    unpricedCalls: undefined,
     pools: () => new Map(),
     groupStates: async () =>
       new Map([

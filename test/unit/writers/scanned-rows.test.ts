@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { decodeEntry } from '../../../src/ingest/decode-entry.ts'
 import { GEN_AI_SOURCES } from '../../../src/models/gen-ai-sources.ts'
 import { parseJson } from '../../../src/models/json.ts'
+import { PriceList } from '../../../src/models/prices/price-list.ts'
 import { isScanned } from '../../../src/models/scan/scanned-record.ts'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../../../src/models/telemetry-signal.ts'
 import { Partitions } from '../../../src/retention/partitions.ts'
@@ -12,7 +13,7 @@ import { InternedContent } from '../../../src/writers/interned-content.ts'
 import { LOG_RECORD_TABLE } from '../../../src/writers/log-record-table.ts'
 import { METRIC_POINT_TABLE } from '../../../src/writers/metric-point-table.ts'
 import { RecordDecoder } from '../../../src/writers/record-decoder.ts'
-import { SPAN_TABLE } from '../../../src/writers/span-table.ts'
+import { createSpanTable } from '../../../src/writers/span-table.ts'
 import type { TelemetryTable } from '../../../src/writers/telemetry-table.ts'
 import { anyJson } from '../models/arbitrary-json.ts'
 import { NOW, SPAN_ID, TRACE_ID } from '../models/decoding.ts'
@@ -20,8 +21,18 @@ import { LOOSE_RECORDS } from '../models/loose-records.ts'
 import { rewritten } from '../models/rewritten-json.ts'
 
 const NOW_MS = Number(NOW / 1_000_000n)
+const rates = {
+  input: 2_500_000,
+  output: 10_000_000,
+  cachedInput: 1_250_000,
+  cacheCreation: 3_125_000,
+  reasoning: 7,
+}
+const PRICES = new PriceList([
+  { models: ['stop', '*a*'], provider: undefined, prices: [{ from: -Infinity, rates, above: undefined }] },
+])
 const TABLES: Record<TelemetrySignal, TelemetryTable<object>> = {
-  traces: SPAN_TABLE as unknown as TelemetryTable<object>,
+  traces: createSpanTable(PRICES) as unknown as TelemetryTable<object>,
   metrics: METRIC_POINT_TABLE as unknown as TelemetryTable<object>,
   logs: LOG_RECORD_TABLE as unknown as TelemetryTable<object>,
 }
