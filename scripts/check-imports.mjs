@@ -51,7 +51,7 @@ const MAY_IMPORT = {
 
 /** Models are values and functions of values: no file, socket, process or clock behind them. */
 const PURE_PACKAGES =
-  '^(node:)?(crypto|buffer|util|assert|string_decoder|url)$|(^|/)node_modules/lossless-json/'
+  '^(node:)?(crypto|buffer|util|assert|string_decoder|url)$|(^|/)node_modules/(lossless-json|re2js)/'
 
 function except(...layers) {
   return Object.keys(LAYERS).filter((layer) => !layers.includes(layer))

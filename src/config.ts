@@ -4,7 +4,7 @@ import { parse as parseToml } from 'smol-toml'
 import { parse as parseYaml } from 'yaml'
 import { messageOf, ObservatoryError } from './errors.ts'
 import { maskSecrets } from './mask-secrets.ts'
-import { parseSetting } from './setting-value.ts'
+import { parseSetting, type SettingValue } from './setting-value.ts'
 import { isSecret, SETTINGS, type Settings, settingName } from './settings.ts'
 
 export interface ConfigInput {
@@ -44,7 +44,7 @@ export function loadSettings(input: ConfigInput = {}): LoadedSettings {
   const { flags = {}, env = process.env, cwd = process.cwd() } = input
   const problems: string[] = []
   const layers = [flagLayer(flags), environmentLayer(env), ...fileLayers({ flags, env, cwd }, problems)]
-  const values: Record<string, string | number | undefined> = {}
+  const values: Record<string, SettingValue | undefined> = {}
   const sources: Record<string, string> = {}
   for (const key of KEYS) {
     const { value, source } = resolveSetting(key, layers, problems)
@@ -67,7 +67,7 @@ function resolveSetting(
   key: keyof Settings,
   layers: readonly Layer[],
   problems: string[],
-): { value: string | number | undefined; source: string } {
+): { value: SettingValue | undefined; source: string } {
   const setting = SETTINGS[key]
   const name = settingName(key)
   for (const layer of layers) {
@@ -225,7 +225,11 @@ export function formatSettings(loaded: LoadedSettings): string {
   const rows = KEYS.map((key) => {
     const value = loaded.settings[key]
     const name = settingName(key)
-    return [name, value === undefined ? '(not set)' : maskSecrets(String(value)), loaded.sources[name] ?? '']
+    return [
+      name,
+      value === undefined || String(value) === '' ? '(not set)' : maskSecrets(String(value)),
+      loaded.sources[name] ?? '',
+    ]
   })
   const width = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0))
   const [names, values] = [width(0), width(1)]

@@ -69,6 +69,10 @@ export function createMetrics() {
       ['signal'],
     ),
     stringsCleaned: counter('strings_cleaned_total', 'Strings that held NUL or a lone surrogate', ['signal']),
+    valuesRedacted: counter('values_redacted_total', 'Values that a redaction rule has hidden, by rule', [
+      'signal',
+      'rule',
+    ] as ('signal' | 'rule')[]),
     entriesLost: counter(
       'entries_lost_total',
       'Entries that somebody removed from the stream before they were ingested',

@@ -17,12 +17,14 @@ import { migrate } from './migrate.ts'
 import type { DataPoint } from './models/data-point.ts'
 import type { LogRecord } from './models/log-record.ts'
 import type { PriceList } from './models/prices/price-list.ts'
+import type { Privacy } from './models/privacy/privacy.ts'
 import type { RecordLimits } from './models/record-limits.ts'
 import type { Span } from './models/span.ts'
 import { streamKey } from './models/stream-entry.ts'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from './models/telemetry-signal.ts'
 import { ByteBudget } from './producer/byte-budget.ts'
 import { readPrices } from './read-prices.ts'
+import { readPrivacy } from './read-privacy.ts'
 import { createRedis, type RedisRole, redisSafetyWarnings, reviveWhenEnded, whenReady } from './redis.ts'
 import { DeadLetterRepository } from './repositories/dead-letter-repository.ts'
 import { LogRecordRepository } from './repositories/log-record-repository.ts'
@@ -84,6 +86,7 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
   const { settings, roles, logger, stopping } = options
   const metrics = createMetrics()
   const prices = roles.includes('ingest') ? readPrices(settings.pricesFile) : undefined
+  const privacy = readPrivacy(settings)
   const inFlight = new InFlight(
     settings.inFlightMaxBytes,
     TELEMETRY_SIGNALS.map((signal) => groupOf(settings, signal).stream),
@@ -139,7 +142,7 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
   await whenReady(commands, stopping)
   await otlp?.barrier?.check(stopping)
   if (prices !== undefined)
-    await startIngest(options, { releasers, pools, metrics, inFlight, commands, state, prices })
+    await startIngest(options, { releasers, pools, metrics, inFlight, commands, state, prices, privacy })
   state.phase = 'running'
   releasers.defer('readiness', () => {
     state.phase = 'stopping'
@@ -161,6 +164,7 @@ interface IngestNeeds {
   readonly commands: Redis
   readonly state: ServiceState
   readonly prices: PriceList
+  readonly privacy: Privacy
 }
 
 /** Starts one worker a signal, and the maintenance they need. */
@@ -207,6 +211,7 @@ async function startIngest(options: ServiceOptions, needs: IngestNeeds): Promise
         maxAgeMs: settings.batchMaxAgeMs,
         concurrency: settings.writeConcurrency,
         deadLetterPayload: settings.deadLetterPayload,
+        privacy: needs.privacy,
         recordLimits: recordLimitsOf(settings),
       },
     })

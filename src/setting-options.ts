@@ -13,14 +13,19 @@ export function settingOptions(key: keyof Settings): readonly SettingOption[] {
   const setting: Setting = SETTINGS[key]
   const name = settingName(key)
   const flag = `--${name.toLowerCase().replaceAll('_', '-')}`
-  const fallback = setting.default === undefined ? '' : `, default ${showDefault(setting)}`
-  const value = setting.kind === 'choice' ? setting.choices.join('|') : PLACEHOLDERS[setting.kind]
+  const fallback = showDefault(setting) === '' ? '' : `, default ${showDefault(setting)}`
+  const value = placeholder(setting)
   const option = {
     flags: `${flag} <${value}>`,
     description: `${setting.description} (${name}${fallback})`,
   }
   if (!isSecret(key)) return [option]
   return [option, { flags: `${flag}-file <file>`, description: `File that holds the URL. (${name}_FILE)` }]
+}
+
+function placeholder(setting: Setting): string {
+  if (setting.kind === 'choice') return setting.choices.join('|')
+  return setting.kind === 'words' ? setting.choices.join(',') : PLACEHOLDERS[setting.kind]
 }
 
 const PLACEHOLDERS = {
@@ -48,7 +53,7 @@ export function settingsTable(): string {
   const rows = (Object.keys(SETTINGS) as (keyof Settings)[]).map((key) => {
     const setting: Setting = SETTINGS[key]
     const allowed =
-      setting.kind === 'choice'
+      setting.kind === 'choice' || setting.kind === 'words'
         ? setting.choices.join(', ')
         : 'min' in setting
           ? `${setting.min} to ${setting.max}`

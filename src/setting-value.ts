@@ -1,8 +1,9 @@
 import { parseSentinelUrl } from './redis-url.ts'
-import type { NumberSetting, Setting, TextSetting } from './settings.ts'
+import type { NumberSetting, Setting, TextSetting, WordsSetting } from './settings.ts'
 
 /** A value that was checked, or in words what is wrong with it and what would be right. */
-export type ParsedSetting = { readonly value: string | number } | { readonly problem: string }
+export type SettingValue = string | number | readonly string[]
+export type ParsedSetting = { readonly value: SettingValue } | { readonly problem: string }
 
 /**
  * Checks one raw value, as it came from a flag, a variable or a file, against its setting. Values of URL
@@ -18,6 +19,8 @@ export function parseSetting(setting: Setting, raw: unknown): ParsedSetting {
       if (value !== undefined) return { value }
       return { problem: `${show(raw)} is not one of its values; expected ${setting.choices.join(', ')}` }
     }
+    case 'words':
+      return parseWords(setting, raw)
     case 'word':
     case 'text':
       return parseText(setting, raw)
@@ -77,6 +80,15 @@ function parseText(setting: TextSetting, raw: unknown): ParsedSetting {
   const forbidden = setting.kind === 'word' ? /[\s\p{Cc}]/u : /\p{Cc}/u
   if (forbidden.test(value)) return { problem: `${show(value)} holds white space; expected ${expected}` }
   return { value }
+}
+
+function parseWords({ choices }: WordsSetting, raw: unknown): ParsedSetting {
+  const expected = `expected any of ${choices.join(',')}`
+  const list = typeof raw === 'string' ? raw.split(',').map((word) => word.trim()) : raw
+  if (!Array.isArray(list)) return { problem: `${show(raw)} is no list; ${expected}` }
+  const unknown = list.find((word) => !choices.includes(word))
+  if (unknown !== undefined) return { problem: `${show(unknown)} is not one of its values; ${expected}` }
+  return { value: choices.filter((choice) => list.includes(choice)) }
 }
 
 function parsePostgresUrl(raw: unknown): ParsedSetting {

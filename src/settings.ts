@@ -1,9 +1,12 @@
+import { CONTENT_POLICIES, type ContentPolicyName } from './models/privacy/content-policy.ts'
+import { READY_RULE_NAMES, type ReadyRuleName } from './models/privacy/ready-rules.ts'
+
 /** Levels of the log, most talkative first. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/** Whether a dead letter keeps the refused record: as it came, or not at all. */
-export const DEAD_LETTER_PAYLOADS = ['keep', 'drop'] as const
+/** Whether a dead letter keeps the refused record: with what must not be kept hidden as in any other, as it came, or not at all. */
+export const DEAD_LETTER_PAYLOADS = ['redact', 'keep', 'drop'] as const
 export type DeadLetterPayload = (typeof DEAD_LETTER_PAYLOADS)[number]
 
 /** What Redis must have done with an export request before it is answered 200: taken it, copied it to a replica, put it on disk. */
@@ -45,6 +48,10 @@ export interface Settings {
   readonly seriesMaxPerMetric: number
   readonly seriesMaxPerService: number
   readonly deadLetterPayload: DeadLetterPayload
+  readonly redact: readonly ReadyRuleName[]
+  readonly redactionFile: string | undefined
+  readonly content: ContentPolicyName
+  readonly contentMaxCharacters: number
   readonly pricesFile: string | undefined
   readonly partitionInterval: PartitionInterval
   readonly partitionsAhead: number
@@ -84,13 +91,23 @@ export interface ChoiceSetting<T extends string = string> {
   readonly description: string
 }
 
-export type Setting = NumberSetting | TextSetting | ChoiceSetting
+/** Any of a closed list of words: a list, or text with commas between them. */
+export interface WordsSetting<T extends string = string> {
+  readonly kind: 'words'
+  readonly default: readonly T[]
+  readonly choices: readonly T[]
+  readonly description: string
+}
+
+export type Setting = NumberSetting | TextSetting | ChoiceSetting | WordsSetting
 
 type SettingFor<T> = [T] extends [number]
   ? NumberSetting
-  : string extends T
-    ? TextSetting<T & (string | undefined)>
-    : ChoiceSetting<T & string>
+  : [T] extends [readonly (infer Word)[]]
+    ? WordsSetting<Word & string>
+    : string extends T
+      ? TextSetting<T & (string | undefined)>
+      : ChoiceSetting<T & string>
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -190,7 +207,24 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
     10_000_000,
     'Series of one service past which points of new ones are refused.',
   ),
-  deadLetterPayload: choice('keep', DEAD_LETTER_PAYLOADS, 'What a dead letter keeps of the refused record.'),
+  deadLetterPayload: choice(
+    'redact',
+    DEAD_LETTER_PAYLOADS,
+    'What a dead letter keeps of the refused record: what may be kept of any other, all of it, nothing.',
+  ),
+  redact: words(READY_RULE_NAMES, 'What is hidden in texts and attributes before they are stored.'),
+  redactionFile: optionalText('YAML file with redaction rules of your own.'),
+  content: choice(
+    'keep',
+    CONTENT_POLICIES,
+    'What is kept of prompts and completions: all, CONTENT_MAX_CHARACTERS of each text, a hash, nothing.',
+  ),
+  contentMaxCharacters: integer(
+    1000,
+    1,
+    10_000_000,
+    'Characters that CONTENT=truncate keeps of each text of a prompt or completion.',
+  ),
   pricesFile: optionalText('YAML file with prices of models, which come before those of the product.'),
   partitionInterval: choice('day', PARTITION_INTERVALS, 'Time range of one partition.'),
   partitionsAhead: integer(3, 1, 100, 'Partitions that are made ahead of time.'),
@@ -229,6 +263,10 @@ function bytes(fallback: number, min: number, max: number, description: string):
 
 function choice<T extends string>(fallback: T, choices: readonly T[], description: string): ChoiceSetting<T> {
   return { kind: 'choice', default: fallback, choices, description }
+}
+
+function words<T extends string>(choices: readonly T[], description: string): WordsSetting<T> {
+  return { kind: 'words', default: [], choices, description }
 }
 
 function word(fallback: string, maxLength: number, description: string): TextSetting<string> {

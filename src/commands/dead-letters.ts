@@ -121,6 +121,11 @@ function replayCommand(): Command {
     'seriesMaxPerMetric',
     'seriesMaxPerService',
     'pricesFile',
+    'redact',
+    'redactionFile',
+    'content',
+    'contentMaxCharacters',
+    'deadLetterPayload',
     'partitionInterval',
   ])
     .addHelpText('after', REPLAY_EXAMPLES)

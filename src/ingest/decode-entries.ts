@@ -5,11 +5,12 @@ import { decodeEntry } from './decode-entry.ts'
 import type { InFlight } from './in-flight.ts'
 import type { EntryChunk, StreamEntry } from './stream-entries.ts'
 
-/** Told of each decoded chunk: its records, good and refused, and the strings that had to be cleaned. */
+/** Told of each decoded chunk: its records, good and refused, the strings that had to be cleaned, and the values that each rule has hidden. */
 export type OnDecoded = (chunk: {
   readonly entries: number
   readonly records: number
   readonly cleaned: number
+  readonly redacted: ReadonlyMap<string, number>
 }) => void
 
 export interface DecodeOptions<T> {
@@ -44,7 +45,8 @@ export async function* decodeEntries<T>(
         decoded.push(entry)
       }
       inFlight.decoded(stream, records)
-      onDecoded({ entries: decoded.length, records, cleaned: context.cleaned })
+      const { cleaned, redacted } = context
+      onDecoded({ entries: decoded.length, records, cleaned, redacted: new Map(redacted) })
       yield { contiguous, readAt, entries: decoded }
       // A reply may hold thousands of records: in between, what PostgreSQL and Redis wait for goes out.
       await turn()

@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib'
 import { mayHoldUnstorableText } from '../models/clean-text.ts'
 import type { DeadLetter, PayloadForm } from '../models/dead-letter.ts'
 import type { DecodeContext } from '../models/decode-context.ts'
+import { encodeResp } from '../models/encode-resp.ts'
 import { parseJson } from '../models/json.ts'
 import { readOtlpRequest } from '../models/otlp/read-request.ts'
 import type { Rejection } from '../models/rejection.ts'
@@ -25,7 +26,8 @@ export function decodeEntry<T>(
   const { id, bytes, fields } = entry
   begin(entry, context)
   const decoded = scanJson(fields, decoder, context) ?? decodeFields(entry, decoder, context)
-  const { records, recordIndexes, letters } = decoded
+  const { records, recordIndexes } = decoded
+  const letters = decoder.privateLetters(decoded.letters, context)
   const origin = new EntryAsRead(entry, decoder, context)
   return { id, bytes, crc: fieldsCrc(fields), records, recordIndexes, letters, origin }
 }
@@ -180,12 +182,4 @@ export function fieldsCrc(fields: readonly Buffer[]): number {
   let crc = fields.length
   for (const field of fields) crc = crc32(field, (crc + field.length) >>> 0)
   return crc
-}
-
-/** The fields as a RESP array of bulk strings: any bytes survive, and a person can still read it. */
-function encodeResp(fields: readonly Buffer[]): Buffer {
-  const parts: Buffer[] = [Buffer.from(`*${fields.length}\r\n`)]
-  const end = Buffer.from('\r\n')
-  for (const field of fields) parts.push(Buffer.from(`$${field.length}\r\n`), field, end)
-  return Buffer.concat(parts)
 }

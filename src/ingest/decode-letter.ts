@@ -24,7 +24,7 @@ export function decodeLetter<T>(
   if (payload === undefined) {
     return refusedWhole(letter, {
       reason: letter.reason,
-      detail: 'its payload was not kept (DEAD_LETTER_PAYLOAD=drop)',
+      detail: 'its payload was not kept',
     })
   }
   const context = contextOf(letter, decoder, nowMs)
@@ -69,7 +69,7 @@ function decodeRecord<T>(
     ...entryOf(letter),
     records,
     recordIndexes: records.map(() => recordIndex),
-    letters: letters.map((refused) => ({ ...refused, recordIndex })),
+    letters: decoder.privateLetters(letters, context).map((refused) => ({ ...refused, recordIndex })),
   }
 }
 

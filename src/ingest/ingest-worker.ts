@@ -35,7 +35,7 @@ export interface IngestWorkerOptions<T extends object> extends GroupOfStream {
   readonly claim: Pick<ReadOptions['claim'], 'minIdleMs' | 'isAlive'>
   readonly write: Pick<
     TelemetryWriterOptions<T>,
-    'maxRows' | 'maxBytes' | 'maxAgeMs' | 'concurrency' | 'recordLimits' | 'deadLetterPayload'
+    'maxRows' | 'maxBytes' | 'maxAgeMs' | 'concurrency' | 'recordLimits' | 'privacy' | 'deadLetterPayload'
   >
   /** See {@link FrozenSessions}. */
   readonly frozenAfterMs: number
@@ -228,12 +228,13 @@ export class IngestWorker<T extends object> {
     }
   }
 
-  #countDecoded({ entries, records, cleaned }: Parameters<OnDecoded>[0]): void {
+  #countDecoded({ entries, records, cleaned, redacted }: Parameters<OnDecoded>[0]): void {
     const { signal, metrics } = this.#options
     this.#received += records
     metrics.entriesRead.inc({ signal }, entries)
     metrics.recordsReceived.inc({ signal }, records)
     if (cleaned > 0) metrics.stringsCleaned.inc({ signal }, cleaned)
+    for (const [rule, values] of redacted) metrics.valuesRedacted.inc({ signal, rule }, values)
   }
 
   async #settle(outcome: BatchOutcome<T>): Promise<void> {

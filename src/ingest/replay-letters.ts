@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { StoredLetter } from '../models/dead-letter.ts'
 import type { PriceList } from '../models/prices/price-list.ts'
+import type { Privacy } from '../models/privacy/privacy.ts'
 import type { RecordLimits } from '../models/record-limits.ts'
 import type { RejectionReason } from '../models/rejection.ts'
 import { ENTRY_MAX_BYTES } from '../models/stream-entry.ts'
@@ -31,6 +32,7 @@ export interface ReplayOptions {
   readonly seriesLimits: SeriesLimits
   readonly partitionInterval: PartitionInterval
   readonly prices: PriceList
+  readonly privacy: Privacy
   /** Of one transaction. A letter is never split, so one of many records may pass it. */
   readonly maxRows: number
   /** Of the payloads that are held at once; one that is larger is held alone. */
@@ -90,10 +92,10 @@ interface OpenBatch {
 function createOpen(
   telemetrySignal: TelemetrySignal,
   shared: ConstructorParameters<typeof ReplayWriter>[1],
-  { recordLimits, prices }: ReplayOptions,
+  { recordLimits, prices, privacy }: ReplayOptions,
 ): OpenBatch {
   return {
-    decoder: new RecordDecoder(telemetrySignal, recordLimits),
+    decoder: new RecordDecoder(telemetrySignal, recordLimits, privacy),
     writer: new ReplayWriter(tableOf(telemetrySignal, prices), shared),
     letters: [],
     bytes: 0,

@@ -18,6 +18,9 @@ export interface DeadLetter {
   readonly payload: Uint8Array
 }
 
+/** The payload of a letter whose payload must not be kept. */
+export const NOT_KEPT = new Uint8Array(0)
+
 /** A letter as it is stored, with what its replay needs. */
 export interface StoredLetter extends Pick<DeadLetter, 'recordIndex' | 'reason' | 'payloadForm'> {
   /** A UUID. */
@@ -25,6 +28,6 @@ export interface StoredLetter extends Pick<DeadLetter, 'recordIndex' | 'reason' 
   readonly entryId: EntryId
   /** When it was refused first, in unix milliseconds. */
   readonly deadLetteredAtMs: number
-  /** Undefined where DEAD_LETTER_PAYLOAD=drop left it out. */
+  /** Undefined where it was not kept. */
   readonly payload: Buffer | undefined
 }

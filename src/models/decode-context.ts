@@ -1,3 +1,4 @@
+import type { RedactionTally } from './privacy/redaction-tally.ts'
 import type { Decoded, Rejection, RejectionReason } from './rejection.ts'
 
 /** What a record may be. Fixed for the life of a pipeline. */
@@ -27,6 +28,8 @@ export interface DecodeContext {
   entryBytes: number
   /** Counts strings that had to be cleaned. Decoders only add to it; the caller resets it. */
   cleaned: number
+  /** How many values each redaction rule has hidden, as `cleaned`. */
+  readonly redacted: RedactionTally
   /** The first refusal of the record in hand. Each decoder resets it; its outcome repeats it. */
   rejection: Rejection | undefined
 }
@@ -40,6 +43,7 @@ export function createDecodeContext(limits: DecodeLimits): DecodeContext {
     suspicious: false,
     entryBytes: 0,
     cleaned: 0,
+    redacted: new Map(),
     rejection: undefined,
   }
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { DeadLetter } from '../models/dead-letter.ts'
+import { type DeadLetter, NOT_KEPT } from '../models/dead-letter.ts'
 import type { EntryId } from '../models/stream-entry.ts'
 import type { TelemetrySignal } from '../models/telemetry-signal.ts'
 import type { DeadLetterPayload } from '../settings.ts'
@@ -33,7 +33,7 @@ export async function insertDeadLetters(
   letters: readonly AddressedLetter[],
 ): Promise<void> {
   const isLarge = ({ letter }: AddressedLetter) =>
-    origin.payload === 'keep' && letter.payload.length >= LARGE_PAYLOAD_BYTES
+    origin.payload !== 'drop' && letter.payload.length >= LARGE_PAYLOAD_BYTES
   const small = letters.filter((letter) => !isLarge(letter))
   const payloads = small.map(({ letter }) => keptPayload(letter.payload, origin.payload))
   await insertLetters(client, origin, { letters: small, payloads, payloadArray: '$11::bytea[]' })
@@ -120,6 +120,6 @@ function storable(text: string): string {
 }
 
 function keptPayload(payload: Uint8Array, policy: DeadLetterPayload): Buffer | null {
-  if (policy === 'drop' || payload.length > MAX_PAYLOAD_BYTES) return null
+  if (policy === 'drop' || payload === NOT_KEPT || payload.length > MAX_PAYLOAD_BYTES) return null
   return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
 }

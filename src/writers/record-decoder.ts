@@ -4,6 +4,8 @@ import type { DeadLetter } from '../models/dead-letter.ts'
 import { createDecodeContext, type DecodeContext } from '../models/decode-context.ts'
 import { RECORD_DECODERS } from '../models/decode-record.ts'
 import { looseRecordJson } from '../models/loose-record.ts'
+import { NO_PRIVACY, type Privacy } from '../models/privacy/privacy.ts'
+import { privateLetter } from '../models/privacy/private-letter.ts'
 import { DEFAULT_RECORD_LIMITS, limitsAt, type RecordLimits } from '../models/record-limits.ts'
 import type { Decoded } from '../models/rejection.ts'
 import { type RecordScan, RecordScanner, type ScannedRecords } from '../models/scan/record-scanner.ts'
@@ -32,16 +34,24 @@ export interface DecodedRecords<T> {
 const FIRST_ONLY: readonly number[] = [0]
 const NO_LETTERS: readonly DeadLetter[] = []
 
-/** Decodes the loose records of one signal, whatever they came in. */
+/** Decodes the loose records of one signal, whatever they came in, and hides of them what is not to be kept. */
 export class RecordDecoder<T> {
   readonly signal: TelemetrySignal
   readonly #decode: (input: unknown, context: DecodeContext) => Decoded<T>
   readonly #limits: RecordLimits
   readonly #scanner: RecordScanner
 
-  constructor(signal: TelemetrySignal, limits: Partial<RecordLimits> = {}) {
+  readonly #privacy: Privacy
+
+  constructor(signal: TelemetrySignal, limits: Partial<RecordLimits> = {}, privacy = NO_PRIVACY) {
     this.signal = signal
-    this.#decode = RECORD_DECODERS[signal] as (input: unknown, context: DecodeContext) => Decoded<T>
+    const decode = RECORD_DECODERS[signal] as (input: unknown, context: DecodeContext) => Decoded<T>
+    this.#decode = privacy.isIdle ? decode : (input, context) => keepPrivate(decode(input, context), context)
+    const keepPrivate = ({ record, rejection }: Decoded<T>, { redacted }: DecodeContext): Decoded<T> =>
+      rejection === undefined
+        ? { record: privacy.record(signal, record as object, redacted) as T }
+        : { rejection: { ...rejection, detail: privacy.redactor.text(rejection.detail, redacted) } }
+    this.#privacy = privacy
     this.#limits = { ...DEFAULT_RECORD_LIMITS, ...limits }
     this.#scanner = new RecordScanner(SCANS[signal](), this.#limits.maxDepth)
   }
@@ -53,7 +63,9 @@ export class RecordDecoder<T> {
 
   /** Reads an entry's JSON without parsing what is as usual in it; undefined where all of it must be parsed. */
   scan(json: Buffer, context: DecodeContext): ScannedRecords | undefined {
-    return context.entryBytes > this.#limits.maxRecordBytes ? undefined : this.#scanner.scan(json, context)
+    // What was only scanned is not known word for word.
+    const mayScan = this.#privacy.isIdle && context.entryBytes <= this.#limits.maxRecordBytes
+    return mayScan ? this.#scanner.scan(json, context) : undefined
   }
 
   /** Decodes what was scanned: records that were parsed, beside those that need no decoding any more. */
@@ -75,6 +87,11 @@ export class RecordDecoder<T> {
     return decodeEach(inputs, (input) => decode(input, context))
   }
 
+  /** Letters as they may be kept. */
+  privateLetters(letters: readonly DeadLetter[], { redacted }: DecodeContext): readonly DeadLetter[] {
+    return letters.map((letter) => privateLetter(letter, this.#privacy, redacted))
+  }
+
   /**
    * Decodes records that came by no stream. They are one entry of the writer's own: its id is made here, random so that it is used once,
    * and the ledger tells by it a COMMIT whose answer was lost from one that failed.
@@ -85,11 +102,13 @@ export class RecordDecoder<T> {
     context.defaultTimeUnixNano = BigInt(readAt) * NANOS_PER_MS
     context.suspicious = true
     context.entryBytes = looseRecordJson(inputs).length
+    const decoded = this.decodeAll(inputs, context, (input, each) => this.#decodeForeign(input, each))
     const entry = {
       id: { ms: BigInt(readAt), seq: randomBytes(8).readBigUInt64BE() },
       crc: 0,
       bytes: context.entryBytes,
-      ...this.decodeAll(inputs, context, (input, each) => this.#decodeForeign(input, each)),
+      ...decoded,
+      letters: this.privateLetters(decoded.letters, context),
     }
     return { contiguous: false, readAt, entries: [entry] }
   }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type pg from 'pg'
+import type { Privacy } from '../models/privacy/privacy.ts'
 import type { RecordLimits } from '../models/record-limits.ts'
 import { Partitions } from '../retention/partitions.ts'
 import type { DeadLetterPayload } from '../settings.ts'
@@ -41,6 +42,8 @@ export interface TelemetryWriterOptions<T> extends Partial<BatchLimits> {
   readonly partitions?: Partitions
   readonly interner?: Interner
   readonly deadLetterPayload?: DeadLetterPayload
+  /** What may be kept of records and of dead letters. Default: everything. */
+  readonly privacy?: Privacy
   readonly recordLimits?: Partial<RecordLimits>
   readonly seriesLimits?: SeriesLimits
   /** Called for each batch after its COMMIT. The next batch waits for it. */
@@ -89,7 +92,7 @@ export class TelemetryWriter<T extends object> extends Writable {
     const { pool, concurrency = DEFAULTS.concurrency } = options
     const content = new InternedContent()
     const partitions = options.partitions ?? new Partitions({ pool, interval: 'day' })
-    this.decoder = new RecordDecoder<T>(table.signal, options.recordLimits)
+    this.decoder = new RecordDecoder<T>(table.signal, options.recordLimits, options.privacy)
     const limits = {
       maxRows: options.maxRows ?? DEFAULTS.maxRows,
       maxBytes: options.maxBytes ?? DEFAULTS.maxBytes,

@@ -162,7 +162,7 @@ describe('show', () => {
       stderr: expect.stringContaining('Expected an id'),
     })
     const id = await insert({ payload: null })
-    expect((await run('show', id)).stdout).toContain('gone: DEAD_LETTER_PAYLOAD was drop')
+    expect((await run('show', id)).stdout).toContain('gone: it was not kept (DEAD_LETTER_PAYLOAD)')
     expect(await run('show', id, '--raw')).toMatchObject({ code: 2, stdout: '' })
   })
 })

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type LetterRef, type ReplayOptions, replayLetters } from '../../src/ingest/replay-letters.ts'
 import { NO_PRICES } from '../../src/models/prices/price-list.ts'
+import { NO_PRIVACY } from '../../src/models/privacy/privacy.ts'
 import { createPool } from '../../src/pool.ts'
 import { DeadLetterRepository } from '../../src/repositories/dead-letter-repository.ts'
 import type { LetterFilter } from '../../src/repositories/letter-filter.ts'
@@ -62,6 +63,7 @@ async function replayRefs(
     seriesLimits: { maxPerMetric: 100, maxPerService: 100 },
     partitionInterval: 'day',
     prices: NO_PRICES,
+    privacy: NO_PRIVACY,
     maxRows: 1000,
     maxBytes: 1024 * 1024,
     dryRun: false,

@@ -1,5 +1,6 @@
 import { type LetterRef, replayLetters } from '../../ingest/replay-letters.ts'
 import { readPrices } from '../../read-prices.ts'
+import { readPrivacy } from '../../read-privacy.ts'
 import type { LetterFilter } from '../../repositories/letter-filter.ts'
 import type { RefusedLetter, ReplayOutcome } from '../../writers/replay-transaction.ts'
 import { EXIT_FAILED } from '../report-error.ts'
@@ -36,6 +37,7 @@ export async function runReplay(
       },
       partitionInterval: settings.partitionInterval,
       prices: readPrices(settings.pricesFile),
+      privacy: readPrivacy(settings),
       maxRows: settings.batchMaxRows,
       maxBytes: settings.batchMaxBytes,
       dryRun,

@@ -90,5 +90,5 @@ const FORMS: Readonly<Record<string, string>> = {
 }
 
 function whyNone({ purgedAt }: LetterJson): string {
-  return purgedAt === undefined ? 'DEAD_LETTER_PAYLOAD was drop' : `purged ${purgedAt}`
+  return purgedAt === undefined ? 'it was not kept (DEAD_LETTER_PAYLOAD)' : `purged ${purgedAt}`
 }

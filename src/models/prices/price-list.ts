@@ -1,5 +1,5 @@
+import { matchesPattern } from '../name-pattern.ts'
 import { type CallTokens, costOfCall, type TokenRates } from './call-cost.ts'
-import { matchesPattern } from './name-pattern.ts'
 
 /** What calls of some models cost. */
 export interface ModelPrices {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { matchesPattern } from '../../../../src/models/prices/name-pattern.ts'
+import { matchesPattern } from '../../../src/models/name-pattern.ts'
 
 test.each([
   ['gpt-4o', 'gpt-4o', true],

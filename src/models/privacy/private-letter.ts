@@ -1,0 +1,133 @@
+import type { AttributeValue } from '../attributes.ts'
+import { isMessageBody, isMessageEvent } from '../content-events.ts'
+import { isContentKey } from '../content-keys.ts'
+import { type DeadLetter, NOT_KEPT } from '../dead-letter.ts'
+import { isPlainObject } from '../decode-fields.ts'
+import { encodeResp } from '../encode-resp.ts'
+import { parseJson } from '../json.ts'
+import { looseRecordJson } from '../loose-record.ts'
+import { setOwn } from '../normalize-value.ts'
+import { parseResp } from '../parse-resp.ts'
+import type { Privacy } from './privacy.ts'
+import type { RedactionTally } from './redaction-tally.ts'
+
+/**
+ * A dead letter as it may be kept. Its payload may be no record at all, so what counts as an attribute is every member of an object, and every pair of
+ * OTLP's `key` and `value`. A payload that cannot be read, as protobuf cannot here, is left out: it cannot be redacted.
+ */
+export function privateLetter(letter: DeadLetter, privacy: Privacy, tally: RedactionTally): DeadLetter {
+  if (privacy.isIdle || privacy.sparesLetters) return letter
+  const detail = privacy.redactor.text(letter.detail, tally)
+  const payload = privatePayload(letter, new PayloadWalk(privacy, tally))
+  if (payload !== undefined) return { ...letter, detail, payload }
+  const why = `its payload of ${letter.payload.length} bytes cannot be read, so not redacted, and is not kept`
+  return { ...letter, detail: `${detail}; ${why}`, payload: NOT_KEPT }
+}
+
+function privatePayload(
+  { payload, payloadForm }: Pick<DeadLetter, 'payload' | 'payloadForm'>,
+  walk: PayloadWalk,
+): Buffer | undefined {
+  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
+  if (payloadForm !== 'entry') return walk.json(bytes)
+  const fields = parseResp(bytes)
+  if (fields === undefined) return undefined
+  const texts = fields.map((field) => field.toString('utf8'))
+  const isMessage = texts.some(
+    (name, index) => index % 2 === 0 && isEventName(name) && isMessageEvent(texts[index + 1]),
+  )
+  const kept: Buffer[] = []
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    const value = walk.field(texts[index] ?? '', texts[index + 1] ?? '', isMessage)
+    if (value === undefined) return undefined
+    // Bytes that are no UTF-8 stay what they are where nothing in them is hidden.
+    kept.push(
+      fields[index] ?? EMPTY,
+      value === texts[index + 1] ? (fields[index + 1] ?? EMPTY) : Buffer.from(value),
+    )
+  }
+  return encodeResp(kept)
+}
+
+const EMPTY = Buffer.alloc(0)
+/** Deeper than any record may be; what is deeper is left out. */
+const MAX_DEPTH = 256
+const IS_JSON = /^\s*[[{]/
+
+class PayloadWalk {
+  readonly #privacy: Privacy
+  readonly #tally: RedactionTally
+
+  constructor(privacy: Privacy, tally: RedactionTally) {
+    this.#privacy = privacy
+    this.#tally = tally
+  }
+
+  /** Undefined where it is no JSON; the very bytes where nothing is to be hidden. */
+  json(bytes: Buffer): Buffer | undefined {
+    const text = bytes.toString('utf8')
+    const kept = this.#jsonText(text, false)
+    return kept === text ? bytes : kept === undefined ? undefined : Buffer.from(kept)
+  }
+
+  /** A field of an entry: text, or JSON in a text. Undefined where it cannot be read. */
+  field(name: string, text: string, isMessage: boolean): string | undefined {
+    if (!this.#isHidden(name, isMessage) && IS_JSON.test(text)) {
+      const kept = this.#jsonText(text, isMessage)
+      if (kept !== undefined) return kept
+    }
+    if (name === 'otlp' || name === 'json') return undefined
+    const kept = this.#member(name, text, { depth: 0, isMessage }) ?? ''
+    return typeof kept === 'string' ? kept : looseRecordJson(kept)
+  }
+
+  #isHidden(name: string, isMessage: boolean): boolean {
+    return this.#privacy.redactor.hasRuleFor(name) || isBody(name, isMessage)
+  }
+
+  #jsonText(text: string, isMessage: boolean): string | undefined {
+    const { value, rejection } = parseJson(text)
+    if (rejection !== undefined) return undefined
+    const before = looseRecordJson(value)
+    const kept = looseRecordJson(this.#value(value, { depth: 0, isMessage }))
+    return kept === before ? text : kept
+  }
+
+  #value(value: unknown, within: Within): AttributeValue {
+    const depth = within.depth + 1
+    if (depth > MAX_DEPTH) return null
+    if (Array.isArray(value)) return value.map((item) => this.#value(item, { ...within, depth }))
+    if (!isPlainObject(value)) return this.#privacy.redactor.value(value as AttributeValue, this.#tally)
+    const isMessage =
+      within.isMessage || Object.keys(value).some((name) => isEventName(name) && isMessageEvent(value[name]))
+    const { key } = value
+    const copy: Record<string, AttributeValue> = {}
+    for (const name of Object.keys(value)) {
+      const isPair = name === 'value' && typeof key === 'string'
+      const kept = this.#member(isPair ? key : name, value[name], { depth, isMessage })
+      if (kept !== undefined) setOwn(copy, name, kept)
+    }
+    return copy
+  }
+
+  /** A value by its name. @returns undefined where nothing of it is kept. */
+  #member(name: string, value: unknown, within: Within): AttributeValue | undefined {
+    const { redactor, content } = this.#privacy
+    const kept = redactor.maskOfKey(name, this.#tally) ?? this.#value(value, within)
+    return isBody(name, within.isMessage) ? content.apply(kept) : kept
+  }
+}
+
+/** What is around a value: containers, and an event that is a message. */
+interface Within {
+  readonly depth: number
+  readonly isMessage: boolean
+}
+
+function isEventName(field: string): boolean {
+  return field === 'eventName' || field === 'name' || field === 'event.name'
+}
+
+function isBody(name: string, isMessage: boolean): boolean {
+  return isContentKey(name) || (isMessage && (name === 'body' || isMessageBody(name)))
+}
