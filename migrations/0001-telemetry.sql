@@ -93,6 +93,9 @@ create table spans (
   user_id text,
   finish_reason text,
   error_type text,
+  response_id text,
+  prompt_name text,
+  prompt_version text,
   cost_is_computed boolean
 ) partition by range (start_time);
 
@@ -104,6 +107,9 @@ create index spans_trace_id on spans (trace_id);
 create index spans_service_time on spans (service, start_time);
 create index spans_errors on spans (start_time) where status_code = 2;
 create index spans_model on spans (request_model, start_time) where request_model is not null;
+-- Feedback of users names the answer, not the span.
+create index spans_response_id on spans (response_id) where response_id is not null;
+create index spans_session_id on spans (session_id, start_time) where session_id is not null;
 
 -- Prompt and completion bodies: attributes of a span that are large, rarely read and often private.
 create table span_contents (
@@ -126,6 +132,7 @@ create table log_records (
   entry_seq bigint not null,
   record_index integer not null,
   severity_number smallint not null,
+  has_content boolean not null,
   body_is_json boolean not null,
   service text not null,
   attributes jsonb not null,
@@ -142,6 +149,49 @@ create table log_records (
 create index log_records_service_time on log_records (service, time);
 create index log_records_trace_id on log_records (trace_id) where trace_id is not null;
 create index log_records_errors on log_records (time) where severity_number >= 17;
+
+-- The same of log records: attributes, and the body of events that are messages.
+create table log_contents (
+  time timestamptz not null,
+  entry_ms bigint not null,
+  entry_seq bigint not null,
+  record_index integer not null,
+  attributes jsonb not null,
+  body text
+) partition by range (time);
+
+create index log_contents_entry on log_contents (entry_ms, entry_seq);
+
+-- What was found of calls: results of evaluations, scores, feedback. A row for each that a span or a log record tells.
+create table evaluations (
+  time timestamptz not null,
+  time_unix_nano bigint not null,
+  entry_ms bigint not null,
+  entry_seq bigint not null,
+  record_index integer not null,
+  position integer not null,
+  signal text not null,
+  service text not null,
+  name text not null,
+  score double precision,
+  label text,
+  explanation text,
+  evaluator text,
+  error_type text,
+  trace_id uuid,
+  span_id bytea,
+  response_id text,
+  session_id text
+) partition by range (time);
+
+comment on column evaluations.time is 'of the span or log record that tells it';
+comment on column evaluations.position is 'among those of its record';
+comment on column evaluations.signal is 'traces or logs: whose stream the entry is of';
+comment on column evaluations.trace_id is 'with span_id the span that is judged, alone the trace';
+comment on column evaluations.response_id is 'the answer that is judged, where the span is not named';
+
+create index evaluations_name_time on evaluations (name, time);
+create index evaluations_trace_id on evaluations (trace_id) where trace_id is not null;
 
 create table metric_points (
   time timestamptz not null,

@@ -37,6 +37,9 @@ select
   s.user_id,
   s.finish_reason,
   s.error_type,
+  s.response_id,
+  s.prompt_name,
+  s.prompt_version,
   case when s.has_content then s.attributes || coalesce((
     select c.attributes from span_contents c
     where c.trace_id = s.trace_id and c.start_time = s.start_time
@@ -71,14 +74,20 @@ select
     else (array['trace', 'debug', 'info', 'warn', 'error', 'fatal'])[(l.severity_number + 3) / 4] end as level,
   l.service,
   r.environment,
-  l.body,
+  case when l.has_content and l.body is null then (
+    select c.body from log_contents c
+    where c.time = l.time and c.entry_ms = l.entry_ms and c.entry_seq = l.entry_seq and c.record_index = l.record_index
+    limit 1) else l.body end as body,
   l.body_is_json,
   l.event_name,
   l.trace_id,
   replace(l.trace_id::text, '-', '') as trace_id_hex,
   encode(l.span_id, 'hex') as span_id,
   l.flags,
-  l.attributes,
+  case when l.has_content then l.attributes || coalesce((
+    select c.attributes from log_contents c
+    where c.time = l.time and c.entry_ms = l.entry_ms and c.entry_seq = l.entry_seq and c.record_index = l.record_index
+    limit 1), '{}') else l.attributes end as attributes,
   l.dropped_attributes_count,
   r.attributes as resource_attributes,
   r.schema_url as resource_schema_url,
@@ -198,8 +207,55 @@ select
   start_time, start_time_unix_nano, trace_id, replace(trace_id::text, '-', '') as trace_id_hex,
   encode(span_id, 'hex') as span_id, service, operation, provider, request_model, response_model,
   coalesce(response_model, request_model) as model, input_tokens, output_tokens, cached_tokens, cache_creation_tokens, reasoning_tokens,
-  duration_ns, time_to_first_token_ns, cost, cost_is_computed, session_id, user_id, finish_reason, error_type,
+  duration_ns, time_to_first_token_ns, cost, cost_is_computed, session_id, user_id, finish_reason, error_type, response_id, prompt_name, prompt_version,
   status_code = 2 as is_error
 from spans
 where (request_model is not null or response_model is not null)
   and coalesce(operation, '') not in ('create_agent', 'invoke_agent', 'invoke_workflow', 'execute_tool');
+
+-- One row an evaluation, with what is known of the call that it judges. The call is looked for among the spans of the 31 days before:
+-- by its span, or by the id of its answer.
+create view evaluation_view as
+select
+  e.time,
+  e.time_unix_nano,
+  e.name,
+  e.score,
+  e.label,
+  e.explanation,
+  e.evaluator,
+  e.error_type,
+  e.service as evaluated_by_service,
+  coalesce(e.trace_id, a.trace_id) as trace_id,
+  replace(coalesce(e.trace_id, a.trace_id)::text, '-', '') as trace_id_hex,
+  encode(coalesce(e.span_id, a.span_id), 'hex') as span_id,
+  e.response_id,
+  coalesce(e.session_id, s.session_id, a.session_id) as session_id,
+  coalesce(s.service, a.service) as service,
+  coalesce(s.operation, a.operation) as operation,
+  coalesce(s.provider, a.provider) as provider,
+  coalesce(s.response_model, s.request_model, a.response_model, a.request_model) as model,
+  coalesce(s.prompt_name, a.prompt_name) as prompt_name,
+  coalesce(s.prompt_version, a.prompt_version) as prompt_version,
+  coalesce(s.user_id, a.user_id) as user_id,
+  e.signal,
+  e.entry_ms,
+  e.entry_seq,
+  e.record_index,
+  e.position
+from evaluations e
+left join lateral (
+  select s.session_id, s.service, s.operation, s.provider, s.request_model, s.response_model, s.prompt_name, s.prompt_version,
+    s.user_id
+  from spans s
+  where s.trace_id = e.trace_id and s.span_id = e.span_id
+    and s.start_time > e.time - interval '31 days' and s.start_time < e.time + interval '1 day'
+  limit 1) s on true
+left join lateral (
+  select s.trace_id, s.span_id, s.session_id, s.service, s.operation, s.provider, s.request_model, s.response_model,
+    s.prompt_name, s.prompt_version, s.user_id
+  from spans s
+  where e.span_id is null and s.response_id = e.response_id
+    and s.start_time > e.time - interval '31 days' and s.start_time < e.time + interval '1 day'
+  order by s.start_time desc
+  limit 1) a on true;

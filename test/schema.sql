@@ -20,6 +20,27 @@ create table dead_letters (
   payload bytea
 );
 
+create table evaluations (
+  "time" timestamp with time zone not null,
+  time_unix_nano bigint not null,
+  entry_ms bigint not null,
+  entry_seq bigint not null,
+  record_index integer not null,
+  "position" integer not null,
+  signal text not null,
+  service text not null,
+  name text not null,
+  score double precision,
+  label text,
+  explanation text,
+  evaluator text,
+  error_type text,
+  trace_id uuid,
+  span_id bytea,
+  response_id text,
+  session_id text
+) partition by RANGE ("time");
+
 create table ingest_ledger (
   stream text not null,
   fork integer not null,
@@ -32,6 +53,15 @@ create table ingest_ledger (
   constraint ingest_ledger_ids_once EXCLUDE USING gist (stream WITH =, fork WITH =, ids WITH &&)
 );
 
+create table log_contents (
+  "time" timestamp with time zone not null,
+  entry_ms bigint not null,
+  entry_seq bigint not null,
+  record_index integer not null,
+  attributes jsonb not null,
+  body text
+) partition by RANGE ("time");
+
 create table log_records (
   "time" timestamp with time zone not null,
   time_unix_nano bigint not null,
@@ -41,6 +71,7 @@ create table log_records (
   entry_seq bigint not null,
   record_index integer not null,
   severity_number smallint not null,
+  has_content boolean not null,
   body_is_json boolean not null,
   service text not null,
   attributes jsonb not null,
@@ -184,6 +215,9 @@ create table spans (
   user_id text,
   finish_reason text,
   error_type text,
+  response_id text,
+  prompt_name text,
+  prompt_version text,
   cost_is_computed boolean
 ) partition by RANGE (start_time);
 
@@ -193,7 +227,13 @@ CREATE INDEX dead_letters_id ON dead_letters USING btree (letter_id);
 
 CREATE INDEX dead_letters_time ON dead_letters USING btree (dead_lettered_at);
 
+CREATE INDEX evaluations_name_time ON ONLY evaluations USING btree (name, "time");
+
+CREATE INDEX evaluations_trace_id ON ONLY evaluations USING btree (trace_id) WHERE (trace_id IS NOT NULL);
+
 CREATE INDEX ingest_ledger_committed_at ON ingest_ledger USING btree (committed_at);
+
+CREATE INDEX log_contents_entry ON ONLY log_contents USING btree (entry_ms, entry_seq);
 
 CREATE INDEX log_records_errors ON ONLY log_records USING btree ("time") WHERE (severity_number >= 17);
 
@@ -215,9 +255,96 @@ CREATE INDEX spans_errors ON ONLY spans USING btree (start_time) WHERE (status_c
 
 CREATE INDEX spans_model ON ONLY spans USING btree (request_model, start_time) WHERE (request_model IS NOT NULL);
 
+CREATE INDEX spans_response_id ON ONLY spans USING btree (response_id) WHERE (response_id IS NOT NULL);
+
 CREATE INDEX spans_service_time ON ONLY spans USING btree (service, start_time);
 
+CREATE INDEX spans_session_id ON ONLY spans USING btree (session_id, start_time) WHERE (session_id IS NOT NULL);
+
 CREATE INDEX spans_trace_id ON ONLY spans USING btree (trace_id);
+
+create view evaluation_view (
+  "time" timestamp with time zone,
+  time_unix_nano bigint,
+  name text,
+  score double precision,
+  label text,
+  explanation text,
+  evaluator text,
+  error_type text,
+  evaluated_by_service text,
+  trace_id uuid,
+  trace_id_hex text,
+  span_id text,
+  response_id text,
+  session_id text,
+  service text,
+  operation text,
+  provider text,
+  model text,
+  prompt_name text,
+  prompt_version text,
+  user_id text,
+  signal text,
+  entry_ms bigint,
+  entry_seq bigint,
+  record_index integer,
+  "position" integer
+) as
+ SELECT e."time",
+    e.time_unix_nano,
+    e.name,
+    e.score,
+    e.label,
+    e.explanation,
+    e.evaluator,
+    e.error_type,
+    e.service AS evaluated_by_service,
+    COALESCE(e.trace_id, a.trace_id) AS trace_id,
+    replace(COALESCE(e.trace_id, a.trace_id)::text, '-'::text, ''::text) AS trace_id_hex,
+    encode(COALESCE(e.span_id, a.span_id), 'hex'::text) AS span_id,
+    e.response_id,
+    COALESCE(e.session_id, s.session_id, a.session_id) AS session_id,
+    COALESCE(s.service, a.service) AS service,
+    COALESCE(s.operation, a.operation) AS operation,
+    COALESCE(s.provider, a.provider) AS provider,
+    COALESCE(s.response_model, s.request_model, a.response_model, a.request_model) AS model,
+    COALESCE(s.prompt_name, a.prompt_name) AS prompt_name,
+    COALESCE(s.prompt_version, a.prompt_version) AS prompt_version,
+    COALESCE(s.user_id, a.user_id) AS user_id,
+    e.signal,
+    e.entry_ms,
+    e.entry_seq,
+    e.record_index,
+    e."position"
+   FROM evaluations e
+     LEFT JOIN LATERAL ( SELECT s_1.session_id,
+            s_1.service,
+            s_1.operation,
+            s_1.provider,
+            s_1.request_model,
+            s_1.response_model,
+            s_1.prompt_name,
+            s_1.prompt_version,
+            s_1.user_id
+           FROM spans s_1
+          WHERE s_1.trace_id = e.trace_id AND s_1.span_id = e.span_id AND s_1.start_time > (e."time" - '31 days'::interval) AND s_1.start_time < (e."time" + '1 day'::interval)
+         LIMIT 1) s ON true
+     LEFT JOIN LATERAL ( SELECT s_1.trace_id,
+            s_1.span_id,
+            s_1.session_id,
+            s_1.service,
+            s_1.operation,
+            s_1.provider,
+            s_1.request_model,
+            s_1.response_model,
+            s_1.prompt_name,
+            s_1.prompt_version,
+            s_1.user_id
+           FROM spans s_1
+          WHERE e.span_id IS NULL AND s_1.response_id = e.response_id AND s_1.start_time > (e."time" - '31 days'::interval) AND s_1.start_time < (e."time" + '1 day'::interval)
+          ORDER BY s_1.start_time DESC
+         LIMIT 1) a ON true;
 
 create view llm_calls (
   start_time timestamp with time zone,
@@ -244,6 +371,9 @@ create view llm_calls (
   user_id text,
   finish_reason text,
   error_type text,
+  response_id text,
+  prompt_name text,
+  prompt_version text,
   is_error boolean
 ) as
  SELECT start_time,
@@ -270,6 +400,9 @@ create view llm_calls (
     user_id,
     finish_reason,
     error_type,
+    response_id,
+    prompt_name,
+    prompt_version,
     status_code = 2 AS is_error
    FROM spans
   WHERE (request_model IS NOT NULL OR response_model IS NOT NULL) AND (COALESCE(operation, ''::text) <> ALL (ARRAY['create_agent'::text, 'invoke_agent'::text, 'invoke_workflow'::text, 'execute_tool'::text]));
@@ -313,14 +446,26 @@ create view log_view (
         END AS level,
     l.service,
     r.environment,
-    l.body,
+        CASE
+            WHEN l.has_content AND l.body IS NULL THEN ( SELECT c_1.body
+               FROM log_contents c_1
+              WHERE c_1."time" = l."time" AND c_1.entry_ms = l.entry_ms AND c_1.entry_seq = l.entry_seq AND c_1.record_index = l.record_index
+             LIMIT 1)
+            ELSE l.body
+        END AS body,
     l.body_is_json,
     l.event_name,
     l.trace_id,
     replace(l.trace_id::text, '-'::text, ''::text) AS trace_id_hex,
     encode(l.span_id, 'hex'::text) AS span_id,
     l.flags,
-    l.attributes,
+        CASE
+            WHEN l.has_content THEN l.attributes || COALESCE(( SELECT c_1.attributes
+               FROM log_contents c_1
+              WHERE c_1."time" = l."time" AND c_1.entry_ms = l.entry_ms AND c_1.entry_seq = l.entry_seq AND c_1.record_index = l.record_index
+             LIMIT 1), '{}'::jsonb)
+            ELSE l.attributes
+        END AS attributes,
     l.dropped_attributes_count,
     r.attributes AS resource_attributes,
     r.schema_url AS resource_schema_url,
@@ -461,6 +606,9 @@ create view span_view (
   user_id text,
   finish_reason text,
   error_type text,
+  response_id text,
+  prompt_name text,
+  prompt_version text,
   attributes jsonb,
   dropped_attributes_count bigint,
   events jsonb,
@@ -521,6 +669,9 @@ create view span_view (
     s.user_id,
     s.finish_reason,
     s.error_type,
+    s.response_id,
+    s.prompt_name,
+    s.prompt_version,
         CASE
             WHEN s.has_content THEN s.attributes || COALESCE(( SELECT c_1.attributes
                FROM span_contents c_1
@@ -618,6 +769,16 @@ comment on column dead_letters.record_index is 'position of the record in its en
 comment on column dead_letters.replay_of is 'the letter of a whole entry whose replay refused this record; null for those that ingest wrote, which alone the ledger counts';
 
 comment on column dead_letters.replayed_rows is 'rows that the replay wrote: several, where an entry was refused as a whole';
+
+comment on column evaluations."position" is 'among those of its record';
+
+comment on column evaluations."time" is 'of the span or log record that tells it';
+
+comment on column evaluations.response_id is 'the answer that is judged, where the span is not named';
+
+comment on column evaluations.signal is 'traces or logs: whose stream the entry is of';
+
+comment on column evaluations.trace_id is 'with span_id the span that is judged, alone the trace';
 
 comment on column metric_points.value_integer is 'the exact value when it is an integer past 2^53; value then holds its nearest double';
 

@@ -20,7 +20,7 @@ export interface StoredEntry {
   /** Different records, and the highest position of one: less than that many and one lacks something in between. */
   readonly records: number
   readonly lastIndex: number
-  /** Spans that should have bodies and have none, or the other way round, or twice. */
+  /** Records that should have bodies and have none, or the other way round, or twice. */
   readonly bodyMismatches: number
 }
 
@@ -30,6 +30,12 @@ export const RECORD_TABLES = {
   metrics: 'metric_points',
   logs: 'log_records',
 } as const satisfies Readonly<Record<TelemetrySignal, PartitionedTable>>
+
+/** The tables beside, that have a row for each record with prompts or completions; and the time of both. */
+const BODY_TABLES = {
+  traces: { table: 'span_contents', time: 'start_time' },
+  logs: { table: 'log_contents', time: 'time' },
+} as const satisfies Partial<Record<TelemetrySignal, { table: PartitionedTable; time: string }>>
 
 /** Entries of one fetch. */
 const PAGE_ROWS = 2000
@@ -61,12 +67,7 @@ export async function* readStoredEntries(
       group by ms, seq, record_index
     ) as records
     group by ms, seq order by ms, seq`
-  const values = [
-    signal,
-    ...(from ?? []),
-    ...(to ?? []),
-    ...(signal === 'traces' ? coverageOfBodies(coverage) : []),
-  ]
+  const values = [signal, ...(from ?? []), ...(to ?? []), ...coverageOfBodies(signal, coverage)]
   for await (const rows of fetchRows<StoredRow>(
     client,
     { cursor: 'stored_entries', text, values },
@@ -112,9 +113,10 @@ function toStoredEntry([
   }
 }
 
-/** A span's bodies are in a table with partitions of its own: where one of the two has none, they cannot be compared. */
+/** Bodies are in a table with partitions of its own: where one of the two has none, they cannot be compared. */
 function sources(signal: TelemetrySignal): string {
-  const hasBodies = signal === 'traces' ? '(has_content and start_time <@ $6::tstzmultirange)::int' : '0'
+  const beside = signal === 'metrics' ? undefined : BODY_TABLES[signal]
+  const hasBodies = beside === undefined ? '0' : `(has_content and ${beside.time} <@ $6::tstzmultirange)::int`
   const parts = [
     `select ${ORIGIN}, 1 as rows, 0 as letters, 0 as replayed, 0 as replayed_rows, ${hasBodies} as rows_with_bodies, 0 as bodies
        from ${RECORD_TABLES[signal]}`,
@@ -122,13 +124,16 @@ function sources(signal: TelemetrySignal): string {
         coalesce(replayed_rows, 0), 0, 0
        from dead_letters where signal = $1`,
   ]
-  if (signal === 'traces')
-    parts.push(`select ${ORIGIN}, 0, 0, 0, 0, 0, (start_time <@ $7::tstzmultirange)::int from span_contents`)
+  if (beside !== undefined)
+    parts.push(
+      `select ${ORIGIN}, 0, 0, 0, 0, 0, (${beside.time} <@ $7::tstzmultirange)::int from ${beside.table}`,
+    )
   return parts.join(' union all ')
 }
 
-function coverageOfBodies(coverage: PartitionCoverage): readonly string[] {
-  return [coverage.multirange('span_contents'), coverage.multirange('spans')]
+function coverageOfBodies(signal: TelemetrySignal, coverage: PartitionCoverage): readonly string[] {
+  if (signal === 'metrics') return []
+  return [coverage.multirange(BODY_TABLES[signal].table), coverage.multirange(RECORD_TABLES[signal])]
 }
 
 function stored(part: bigint): string {

@@ -1,5 +1,5 @@
 /**
- * Attributes that hold what was said to a model and what it said: long, private, and never filtered by.
+ * Attributes that hold what was said to a model and what it said, and what was looked up for it: long, private, and never filtered by.
  * Indexed forms (`gen_ai.prompt.0.content`) belong to them; names beside them (`gen_ai.prompt.name`,
  * `llm.prompt_template.template`) and definitions of tools do not.
  */
@@ -12,6 +12,9 @@ const CONTENT_KEY = new RegExp(
     'gen_ai\\.tool\\.call\\.(?:arguments|result)',
     'llm\\.(?:input_messages|output_messages|prompts|choices|completions)(?:\\..*)?',
     'llm\\.(?:function_call|prompt_template\\.variables)',
+    'gen_ai\\.retrieval\\.(?:query\\.text|documents)',
+    'retrieval\\.documents\\..*',
+    'reranker\\.(?:query|(?:input|output)_documents\\..*)',
     'embedding\\.(?:text|vector|embeddings(?:\\..*)?)',
     '(?:input|output)\\.value',
     'traceloop\\.entity\\.(?:input|output)',

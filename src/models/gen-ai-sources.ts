@@ -19,6 +19,9 @@ export const GEN_AI_COLUMNS = [
   'userId',
   'finishReason',
   'errorType',
+  'responseId',
+  'promptName',
+  'promptVersion',
 ] as const
 
 export type GenAiColumn = (typeof GEN_AI_COLUMNS)[number]
@@ -88,7 +91,7 @@ const DIALECTS: readonly Dialect[] = [
       'gen_ai.usage.input_tokens': 'inputTokens',
       'gen_ai.usage.output_tokens': 'outputTokens',
       'gen_ai.usage.cache_read.input_tokens': 'cachedTokens',
-      'gen_ai.usage.cache_creation.input_tokens': 'cacheCreationTokens',
+      'gen_ai.usage.cache_write.input_tokens': 'cacheCreationTokens',
       'gen_ai.usage.reasoning.output_tokens': 'reasoningTokens',
       'gen_ai.response.time_to_first_chunk': 'timeToFirstTokenSeconds',
       'gen_ai.conversation.id': 'sessionId',
@@ -96,6 +99,9 @@ const DIALECTS: readonly Dialect[] = [
       'user.id': 'userId',
       'gen_ai.response.finish_reasons': 'finishReason',
       'error.type': 'errorType',
+      'gen_ai.response.id': 'responseId',
+      'gen_ai.prompt.name': 'promptName',
+      'gen_ai.prompt.version': 'promptVersion',
     },
   },
   {
@@ -104,6 +110,7 @@ const DIALECTS: readonly Dialect[] = [
     attributes: {
       'gen_ai.system': { column: 'provider', read: (value) => wordOf(PROVIDERS, value) },
       'gen_ai.usage.prompt_tokens': 'inputTokens',
+      'gen_ai.usage.cache_creation.input_tokens': 'cacheCreationTokens',
       'gen_ai.usage.completion_tokens': 'outputTokens',
       'gen_ai.server.time_to_first_token': 'timeToFirstTokenSeconds',
       'gen_ai.response.finish_reason': 'finishReason',
@@ -137,6 +144,8 @@ const DIALECTS: readonly Dialect[] = [
       'llm.response.finish_reason': 'finishReason',
       'llm.response.stop_reason': 'finishReason',
       'llm.user': 'userId',
+      'traceloop.prompt.key': 'promptName',
+      'traceloop.prompt.version': 'promptVersion',
       'traceloop.association.properties.user_id': 'userId',
       'traceloop.association.properties.session_id': 'sessionId',
     },
@@ -156,6 +165,7 @@ const DIALECTS: readonly Dialect[] = [
       'llm.token_count.prompt_details.cache_write': 'cacheCreationTokens',
       'llm.token_count.completion_details.reasoning': 'reasoningTokens',
       'llm.cost.total': 'cost',
+      'llm.prompt_template.version': 'promptVersion',
     },
   },
   {
@@ -178,6 +188,11 @@ const DIALECTS: readonly Dialect[] = [
       'ai.usage.outputTokenDetails.reasoningTokens': 'reasoningTokens',
       'ai.response.msToFirstChunk': { column: 'timeToFirstTokenSeconds', read: millisecondsAsSeconds },
       'ai.response.finishReason': 'finishReason',
+      'ai.response.id': 'responseId',
+      'ai.telemetry.metadata.langfusePrompt': [
+        { column: 'promptName', read: member('name') },
+        { column: 'promptVersion', read: member('version') },
+      ],
       'ai.telemetry.metadata.sessionId': 'sessionId',
       'ai.telemetry.metadata.userId': 'userId',
     },
@@ -202,6 +217,8 @@ const DIALECTS: readonly Dialect[] = [
         { column: 'reasoningTokens', read: member('output_reasoning_tokens') },
       ],
       'langfuse.observation.cost_details': { column: 'cost', read: member('total') },
+      'langfuse.observation.prompt.name': 'promptName',
+      'langfuse.observation.prompt.version': 'promptVersion',
       'langfuse.session.id': 'sessionId',
       'langfuse.user.id': 'userId',
     },

@@ -26,6 +26,10 @@ export interface GenAiColumns {
   userId: string | undefined
   finishReason: string | undefined
   errorType: string | undefined
+  /** The provider's id of its answer. */
+  responseId: string | undefined
+  promptName: string | undefined
+  promptVersion: string | undefined
 }
 
 export { isContentKey } from './content-keys.ts'
@@ -49,6 +53,9 @@ const READERS: { readonly [C in GenAiColumn]: (value: AttributeValue) => GenAiCo
   userId: readText,
   finishReason: readFinishReason,
   errorType: readText,
+  responseId: readText,
+  promptName: readText,
+  promptVersion: readText,
 }
 
 /** What a column holds of an attribute; undefined for what it cannot hold (no number, negative, too long for an index): the attribute itself is stored anyway. */

@@ -4,7 +4,14 @@ import { listPartitions } from './list-partitions.ts'
 import { hoursOf, overlaps, type PartitionRange, partitionName, partitionRange } from './partition-range.ts'
 
 /** The tables that are partitioned by time. */
-export const PARTITIONED_TABLES = ['spans', 'span_contents', 'metric_points', 'log_records'] as const
+export const PARTITIONED_TABLES = [
+  'spans',
+  'span_contents',
+  'metric_points',
+  'log_records',
+  'log_contents',
+  'evaluations',
+] as const
 
 export type PartitionedTable = (typeof PARTITIONED_TABLES)[number]
 

@@ -94,10 +94,12 @@ export class BatchRows<T extends object, Refs> {
     rows: RowsOf<R, Refs>,
     { record, position, row }: { record: R; position: number; row: { refs: Refs; origin: RowOrigin } },
   ): void {
-    if (!rows.has(record)) return
-    positions.push(position)
-    encoder.startRow(target.columns.length)
-    rows.encode(encoder, record, row)
+    const count = rows.count(record)
+    for (let index = 0; index < count; index += 1) {
+      positions.push(position)
+      encoder.startRow(target.columns.length)
+      rows.encode(encoder, record, row, index)
+    }
   }
 
   /** The batch that these are the rows of. Nothing may be added after it. */

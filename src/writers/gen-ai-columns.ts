@@ -31,6 +31,9 @@ const COLUMNS: Readonly<Record<GenAiColumn, readonly [Form, string]>> = {
   userId: ['text', 'user_id'],
   finishReason: ['text', 'finish_reason'],
   errorType: ['text', 'error_type'],
+  responseId: ['text', 'response_id'],
+  promptName: ['text', 'prompt_name'],
+  promptVersion: ['text', 'prompt_version'],
 }
 
 /** In the order of the row. */

@@ -1,8 +1,13 @@
+import { isMessageEvent } from '../models/content-events.ts'
 import { SPAN_ID_DIGITS, TRACE_ID_DIGITS } from '../models/decode-id.ts'
+import { evaluationsOfLog } from '../models/evaluations/evaluations-of-log.ts'
+import { eventNameOf } from '../models/event-name.ts'
+import { hasContent, splitContent } from '../models/gen-ai-content.ts'
 import { stringifyJson } from '../models/json.ts'
 import type { LogRecord } from '../models/log-record.ts'
 import type { ScannedLogRecord } from '../models/scan/scan-log-record.ts'
 import type { CopyEncoder } from './copy-encoder.ts'
+import { evaluationTarget } from './evaluation-rows.ts'
 import {
   encodeOrigin,
   ORIGIN_COLUMNS,
@@ -13,7 +18,7 @@ import {
   type TelemetryTable,
 } from './telemetry-table.ts'
 
-/** Log records. A body that is not a string is stored as its JSON text. */
+/** Log records, with prompts and completions in a table beside. A body that is not a string is stored as its JSON text. */
 export const LOG_RECORD_TABLE: TelemetryTable<LogRecord, SourceRefs, ScannedLogRecord> = {
   signal: 'logs',
   time: (record) => record.timeUnixNano,
@@ -29,6 +34,7 @@ export const LOG_RECORD_TABLE: TelemetryTable<LogRecord, SourceRefs, ScannedLogR
         'scope_id',
         ...ORIGIN_COLUMNS,
         'severity_number',
+        'has_content',
         'body_is_json',
         'service',
         'attributes',
@@ -41,10 +47,44 @@ export const LOG_RECORD_TABLE: TelemetryTable<LogRecord, SourceRefs, ScannedLogR
         'flags',
         'dropped_attributes_count',
       ],
-      parsed: { has: () => true, encode: encodeLogRecord },
-      scanned: { has: () => true, encode: encodeScannedLogRecord },
+      parsed: { count: () => 1, encode: encodeLogRecord },
+      scanned: { count: () => 1, encode: encodeScannedLogRecord },
     },
+    {
+      table: 'log_contents',
+      columns: ['time', ...ORIGIN_COLUMNS, 'attributes', 'body'],
+      parsed: {
+        count: (record) => Number(hasContentOf(record)),
+        encode(encoder, record, { origin }) {
+          encoder.timestamptz(record.timeUnixNano)
+          encodeOrigin(encoder, origin)
+          encoder.jsonb(stringifyJson(splitContent(record.attributes).content ?? {}))
+          encoder.text(isBodyContent(record) ? bodyText(record) : undefined)
+        },
+      },
+      // One that has some is never left unparsed.
+      scanned: { count: () => 0, encode: () => undefined },
+    },
+    evaluationTarget({
+      signal: 'logs',
+      time: (record) => record.timeUnixNano,
+      service: (record) => record.service,
+      find: evaluationsOfLog,
+    }),
   ],
+}
+
+/** The body of an event that is a message. */
+function isBodyContent(record: LogRecord): boolean {
+  return record.body !== undefined && isMessageEvent(eventNameOf(record))
+}
+
+function hasContentOf(record: LogRecord): boolean {
+  return hasContent(record.attributes) || isBodyContent(record)
+}
+
+function bodyText({ body }: LogRecord): string | undefined {
+  return body === undefined || typeof body === 'string' ? body : stringifyJson(body)
 }
 
 interface LogRecordRow {
@@ -54,17 +94,18 @@ interface LogRecordRow {
 
 function encodeLogRecord(encoder: CopyEncoder, record: LogRecord, { refs, origin }: LogRecordRow): void {
   const { body } = record
-  const bodyIsJson = body !== undefined && typeof body !== 'string'
+  const { attributes } = splitContent(record.attributes)
   encoder.timestamptz(record.timeUnixNano)
   encoder.int8(record.timeUnixNano)
   encoder.int8(refs.resourceId)
   encoder.int8(refs.scopeId)
   encodeOrigin(encoder, origin)
   encoder.int2(record.severityNumber)
-  encoder.bool(bodyIsJson)
+  encoder.bool(hasContentOf(record))
+  encoder.bool(body !== undefined && typeof body !== 'string')
   encoder.text(record.service)
-  encoder.jsonb(stringifyJson(record.attributes))
-  encoder.text(bodyIsJson ? stringifyJson(body) : body)
+  encoder.jsonb(stringifyJson(attributes))
+  encoder.text(isBodyContent(record) ? undefined : bodyText(record))
   encoder.text(record.severityText)
   encoder.hex(record.traceId)
   encoder.hex(record.spanId)
@@ -86,6 +127,7 @@ function encodeScannedLogRecord(
   encoder.int8(refs.scopeId)
   encodeOrigin(encoder, origin)
   encoder.int2(record.severityNumber)
+  encoder.bool(false)
   encoder.bool(false)
   encoder.text(record.source.service)
   encoder.object(record.attributes)

@@ -68,7 +68,7 @@ export const METRIC_POINT_TABLE: TelemetryTable<DataPoint, DataPointRefs, Scanne
         'exemplars',
       ],
       parsed: {
-        has: () => true,
+        count: () => 1,
         encode(encoder, point, { refs, origin }) {
           encoder.timestamptz(point.timeUnixNano)
           encoder.int8(point.timeUnixNano)
@@ -83,7 +83,7 @@ export const METRIC_POINT_TABLE: TelemetryTable<DataPoint, DataPointRefs, Scanne
         },
       },
       scanned: {
-        has: () => true,
+        count: () => 1,
         encode(encoder, point, { refs, origin }) {
           const { micros, nanos, startMicros, startNanos } = point
           encoder.timestamptzOfMicros(micros)

@@ -1,6 +1,7 @@
 import type { AttributeValue } from '../models/attributes.ts'
 import { SPAN_ID_DIGITS, TRACE_ID_DIGITS } from '../models/decode-id.ts'
 import type { RareSpanFields } from '../models/decode-span.ts'
+import { evaluationsOfSpan } from '../models/evaluations/evaluations-of-span.ts'
 import { floorDivide } from '../models/floor-divide.ts'
 import { hasContent, splitContent } from '../models/gen-ai-content.ts'
 import { stringifyJson } from '../models/json.ts'
@@ -9,6 +10,7 @@ import type { ScannedSpan } from '../models/scan/scan-span.ts'
 import { timeMsOf } from '../models/scan/scanned-record.ts'
 import type { Span, SpanEvent, SpanLink } from '../models/span.ts'
 import type { CopyEncoder } from './copy-encoder.ts'
+import { evaluationTarget } from './evaluation-rows.ts'
 import { GEN_AI_TABLE_COLUMNS, GenAiEncoder } from './gen-ai-columns.ts'
 import {
   type CopyTarget,
@@ -42,10 +44,19 @@ export function createSpanTable(
       {
         table: 'spans',
         columns: SPAN_COLUMNS,
-        parsed: { has: () => true, encode: (...row) => encodeSpan(genAi, ...row) },
-        scanned: { has: () => true, encode: (...row) => encodeScannedSpan(genAi, ...row) },
+        parsed: { count: () => 1, encode: (encoder, span, row) => encodeSpan(genAi, encoder, span, row) },
+        scanned: {
+          count: () => 1,
+          encode: (encoder, span, row) => encodeScannedSpan(genAi, encoder, span, row),
+        },
       },
       SPAN_CONTENTS,
+      evaluationTarget({
+        signal: 'traces',
+        time: (span) => span.startTimeUnixNano,
+        service: (span) => span.service,
+        find: evaluationsOfSpan,
+      }),
     ],
   }
 }
@@ -81,7 +92,7 @@ const SPAN_CONTENTS: CopyTarget<Span, SourceRefs, ScannedSpan> = {
   table: 'span_contents',
   columns: ['start_time', ...ORIGIN_COLUMNS, 'trace_id', 'attributes'],
   parsed: {
-    has: (span) => hasContent(span.attributes),
+    count: (span) => Number(hasContent(span.attributes)),
     encode(encoder, span, { origin }) {
       encoder.timestamptz(span.startTimeUnixNano)
       encodeOrigin(encoder, origin)
@@ -90,7 +101,7 @@ const SPAN_CONTENTS: CopyTarget<Span, SourceRefs, ScannedSpan> = {
     },
   },
   scanned: {
-    has: (span) => span.attributes?.hasContent === true,
+    count: (span) => Number(span.attributes?.hasContent === true),
     encode(encoder, span, { origin }) {
       encoder.timestamptzOfMicros(span.micros)
       encodeOrigin(encoder, origin)

@@ -23,10 +23,19 @@ export interface CopyTarget<T, Refs, S> {
 }
 
 export interface RowsOf<T, Refs> {
-  /** Whether this record has a row here at all. */
-  has(record: T): boolean
-  /** Encodes one field for each of the target's columns. */
-  encode(encoder: CopyEncoder, record: T, row: { readonly refs: Refs; readonly origin: RowOrigin }): void
+  /** How many rows this record has here. */
+  count(record: T): number
+  /**
+   * Encodes one field for each of the target's columns.
+   *
+   * @param position of the row among those that the record has here.
+   */
+  encode(
+    encoder: CopyEncoder,
+    record: T,
+    row: { readonly refs: Refs; readonly origin: RowOrigin },
+    position: number,
+  ): void
 }
 
 /** How the records of one signal become rows. `Refs` are the ids of interned content that its rows bear. */

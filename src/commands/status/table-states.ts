@@ -20,6 +20,8 @@ const TIME_COLUMNS: Readonly<Record<string, string>> = {
   spans: 'start_time',
   span_contents: 'start_time',
   log_records: 'time',
+  log_contents: 'time',
+  evaluations: 'time',
   metric_points: 'time',
   metric_series: 'first_seen',
   metrics: 'first_seen',

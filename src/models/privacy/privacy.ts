@@ -2,6 +2,7 @@ import type { Attributes } from '../attributes.ts'
 import { isMessageBody, isMessageEvent } from '../content-events.ts'
 import { isContentKey } from '../content-keys.ts'
 import type { DataPoint } from '../data-point.ts'
+import { eventNameOf } from '../event-name.ts'
 import type { LogRecord } from '../log-record.ts'
 import type { InstrumentationScope, Resource } from '../resource.ts'
 import type { Span } from '../span.ts'
@@ -58,7 +59,7 @@ export class Privacy {
 
   #logRecord(record: LogRecord, tally: RedactionTally): LogRecord {
     const { redactor } = this
-    const isMessage = isMessageEvent(record.eventName ?? record.attributes['event.name'])
+    const isMessage = isMessageEvent(eventNameOf(record))
     const body = record.body === undefined ? undefined : redactor.value(record.body, tally)
     return {
       ...record,

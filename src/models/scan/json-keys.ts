@@ -1,4 +1,6 @@
 import { isContentKey } from '../content-keys.ts'
+import { isEvaluationKey } from '../evaluations/evaluations-of-span.ts'
+import { isEventNameKey } from '../event-name.ts'
 import { GEN_AI_SOURCES, type GenAiSource } from '../gen-ai-sources.ts'
 
 /** A key of JSON objects, or a short text that comes again and again, and what is known of it. */
@@ -13,6 +15,8 @@ export interface JsonKey {
   readonly sources: readonly GenAiSource[] | undefined
   /** Whether an attribute of this name is the body of a prompt or a completion. */
   readonly isContent: boolean
+  /** Whether an attribute of this name may tell an evaluation, or names the event that a log record is. */
+  readonly mayTell: boolean
   /** The number of the last object that it was met in: so a repeated key is noticed. */
   lastObject: number
 }
@@ -76,6 +80,7 @@ export class JsonKeys {
       field: this.#fields.get(text) ?? -1,
       sources: GEN_AI_SOURCES.get(text),
       isContent: isContentKey(text),
+      mayTell: isEvaluationKey(text) || isEventNameKey(text),
       lastObject: 0,
     }
   }

@@ -2,6 +2,7 @@ import type { DecodeContext } from '../decode-context.ts'
 import { MAX_INDEXED_TEXT_BYTES, readUint32 } from '../decode-fields.ts'
 import { SPAN_ID_DIGITS, TRACE_ID_DIGITS } from '../decode-id.ts'
 import { decodeSeverity } from '../decode-log-record.ts'
+import { isEventNameKey } from '../event-name.ts'
 import type { LogRecord } from '../log-record.ts'
 import { ABSENT, FAIL, TEXT } from './json-scanner.ts'
 import type { RecordScan } from './record-scanner.ts'
@@ -82,6 +83,7 @@ function scanLogRecord(
   if ((hasTraceId && traceIdAt === FAIL) || (hasSpanId && spanIdAt === FAIL)) return undefined
   const { attributes } = slots
   if (attributes === undefined && !slots.isUnset(ATTRIBUTES)) return undefined
+  if (attributes?.hasContent === true || mayBeOfAi(slots)) return undefined
   const isObserved = !slots.isUnset(OBSERVED_TIME)
   if (isObserved && !slots.readTime(OBSERVED_TIME)) return undefined
   const observedMicros = isObserved ? slots.micros : NONE
@@ -117,6 +119,17 @@ function scanLogRecord(
     observedNanos,
   }
   return context.rejection === undefined ? record : undefined
+}
+
+/** Whether the record is an event of OpenTelemetry's for language models: it may be a message, or tell an evaluation. */
+function mayBeOfAi(slots: RecordSlots): boolean {
+  const name = slots.value(EVENT_NAME)
+  if (typeof name === 'string' && name.startsWith('gen_ai.')) return true
+  const { attributes } = slots
+  if (attributes?.mayTell !== true) return false
+  return attributes.members.keys.some(
+    ({ text }, member) => isEventNameKey(text) && String(attributes.value(member)).startsWith('gen_ai.'),
+  )
 }
 
 /** The record's own time, else that of its entry. One that was only observed is left to the decoder of parsed records. */

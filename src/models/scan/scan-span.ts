@@ -3,6 +3,7 @@ import { MAX_INDEXED_TEXT_BYTES } from '../decode-fields.ts'
 import { SPAN_ID_DIGITS, TRACE_ID_DIGITS } from '../decode-id.ts'
 import { decodeRareSpanFields, type RareSpanFields } from '../decode-span.ts'
 import { decodeSpanKind, decodeSpanStatus } from '../decode-span-status.ts'
+import { EVALUATION_EVENT } from '../evaluations/read-evaluation.ts'
 import type { Span, SpanKind } from '../span.ts'
 import { ABSENT, FAIL, TEXT } from './json-scanner.ts'
 import type { RecordScan } from './record-scanner.ts'
@@ -82,8 +83,11 @@ function scanSpan(slots: RecordSlots, sources: SourceCache, context: DecodeConte
   if (!slots.isAccepted(micros) || Number.isNaN(durationNs)) return undefined
   const { attributes } = slots
   if (attributes === undefined && !slots.isUnset(ATTRIBUTES)) return undefined
+  if (attributes?.mayTell === true || slots.value(NAME) === EVALUATION_EVENT) return undefined
   const source = sources.find(slots, context)
   if (source === undefined) return undefined
+  const rare = scanRareFields(slots, { micros, nanos }, context)
+  if (rare?.events.some(({ name }) => name === EVALUATION_EVENT) === true) return undefined
   const span: ScannedSpan = {
     [SCANNED]: true,
     bytes: slots.source,
@@ -99,7 +103,7 @@ function scanSpan(slots: RecordSlots, sources: SourceCache, context: DecodeConte
     kind: decodeSpanKind(slots.word(KIND), context),
     durationNs,
     status: decodeSpanStatus(slots.word(STATUS), context),
-    rare: scanRareFields(slots, { micros, nanos }, context),
+    rare,
   }
   return context.rejection === undefined ? span : undefined
 }

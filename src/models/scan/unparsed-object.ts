@@ -27,6 +27,8 @@ export class UnparsedObject {
   readonly members: UnparsedMembers
   /** Whether a member is the body of a prompt or a completion. */
   readonly hasContent: boolean
+  /** Whether a member may tell an evaluation, or names an event. */
+  readonly mayTell: boolean
 
   constructor(bytes: Buffer, from: number, to: number, members: UnparsedMembers) {
     this.bytes = bytes
@@ -34,6 +36,7 @@ export class UnparsedObject {
     this.to = to
     this.members = members
     this.hasContent = members.keys.some(isContent)
+    this.mayTell = members.keys.some(mayTell)
   }
 
   get text(): string {
@@ -104,4 +107,8 @@ export class UnparsedObject {
 
 function isContent(key: JsonKey): boolean {
   return key.isContent
+}
+
+function mayTell(key: JsonKey): boolean {
+  return key.mayTell
 }

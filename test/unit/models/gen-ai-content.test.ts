@@ -40,6 +40,9 @@ describe('content', () => {
     'langfuse.observation.input',
     'langfuse.observation.output',
     'langfuse.trace.input',
+    'gen_ai.retrieval.query.text',
+    'retrieval.documents.0.document.content',
+    'reranker.query',
   ])('is what %s holds', (key) => {
     expect(isContentKey(key)).toBe(true)
   })

@@ -13,7 +13,7 @@ describe('the gen_ai columns', () => {
         'gen_ai.usage.input_tokens': 812,
         'gen_ai.usage.output_tokens': 113,
         'gen_ai.usage.cache_read.input_tokens': 512,
-        'gen_ai.usage.cache_creation.input_tokens': 100,
+        'gen_ai.usage.cache_write.input_tokens': 100,
         'gen_ai.usage.reasoning.output_tokens': 64,
         'gen_ai.response.time_to_first_chunk': 0.25,
         'gen_ai.usage.cost': 0.0031,
@@ -21,6 +21,9 @@ describe('the gen_ai columns', () => {
         'user.id': 'u1',
         'gen_ai.response.finish_reasons': ['stop'],
         'error.type': 'timeout',
+        'gen_ai.response.id': 'chatcmpl-1',
+        'gen_ai.prompt.name': 'greeting',
+        'gen_ai.prompt.version': 3,
         'server.address': 'api.openai.com',
       }),
     ).toStrictEqual({
@@ -39,6 +42,9 @@ describe('the gen_ai columns', () => {
       userId: 'u1',
       finishReason: 'stop',
       errorType: 'timeout',
+      responseId: 'chatcmpl-1',
+      promptName: 'greeting',
+      promptVersion: '3',
     })
   })
 
@@ -82,6 +88,8 @@ describe('the gen_ai columns', () => {
         'gen_ai.usage.cache_creation_input_tokens': 2,
         'traceloop.association.properties.user_id': 'u',
         'traceloop.association.properties.session_id': 's',
+        'traceloop.prompt.key': 'greeting',
+        'traceloop.prompt.version': 2,
         'llm.response.finish_reason': 'stop',
       },
       {
@@ -96,6 +104,8 @@ describe('the gen_ai columns', () => {
         userId: 'u',
         sessionId: 's',
         finishReason: 'stop',
+        promptName: 'greeting',
+        promptVersion: '2',
       },
     ],
     ['OpenLLMetry: a workflow', { 'traceloop.span.kind': 'workflow' }, { operation: 'invoke_workflow' }],
@@ -178,9 +188,13 @@ describe('the gen_ai columns', () => {
         'langfuse.observation.cost_details': '{"input":0.001,"output":0.002,"total":0.003}',
         'langfuse.session.id': 's',
         'langfuse.user.id': 'u',
+        'langfuse.observation.prompt.name': 'greeting',
+        'langfuse.observation.prompt.version': 4,
       },
       {
         operation: 'chat',
+        promptName: 'greeting',
+        promptVersion: '4',
         requestModel: 'm',
         inputTokens: 150,
         outputTokens: 25,
@@ -191,6 +205,14 @@ describe('the gen_ai columns', () => {
         sessionId: 's',
         userId: 'u',
       },
+    ],
+    [
+      'Vercel AI SDK, with a prompt of Langfuse',
+      {
+        'ai.telemetry.metadata.langfusePrompt': '{"name":"greeting","version":3,"isFallback":false}',
+        'ai.response.id': 'resp_1',
+      },
+      { promptName: 'greeting', promptVersion: '3', responseId: 'resp_1' },
     ],
     [
       'Langfuse, in the words of OpenAI',
