@@ -40,6 +40,7 @@ select
   s.response_id,
   s.prompt_name,
   s.prompt_version,
+  s.has_content,
   case when s.has_content then s.attributes || coalesce((
     select c.attributes from span_contents c
     where c.trace_id = s.trace_id and c.start_time = s.start_time

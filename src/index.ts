@@ -21,15 +21,21 @@ export type { Span, SpanEvent, SpanKind, SpanLink, StatusCode } from './models/s
 export { TELEMETRY_SIGNALS, type TelemetrySignal } from './models/telemetry-signal.ts'
 export { createPool, type PoolOptions } from './pool.ts'
 export { createProducer } from './producer.ts'
+export { readPrices } from './read-prices.ts'
+export { readPrivacy } from './read-privacy.ts'
 export {
   DeadLetterRepository,
   type FindLetters,
   type LetterJson,
 } from './repositories/dead-letter-repository.ts'
+export { type EvaluationGroup, EvaluationRepository } from './repositories/evaluation-repository.ts'
 export type { LetterFilter } from './repositories/letter-filter.ts'
 export { LogRecordRepository } from './repositories/log-record-repository.ts'
 export { MetricRepository } from './repositories/metric-repository.ts'
+export { SessionRepository } from './repositories/session-repository.ts'
+export { readSessionView, type SessionView } from './repositories/session-view.ts'
 export { TraceRepository } from './repositories/trace-repository.ts'
+export { readTraceView, type TraceView } from './repositories/trace-view.ts'
 export { type Role, type Service, type ServiceOptions, startService } from './service.ts'
 export type { Settings } from './settings.ts'
 export { LogWriter } from './writers/log-writer.ts'

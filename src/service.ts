@@ -27,8 +27,10 @@ import { readPrices } from './read-prices.ts'
 import { readPrivacy } from './read-privacy.ts'
 import { createRedis, type RedisRole, redisSafetyWarnings, reviveWhenEnded, whenReady } from './redis.ts'
 import { DeadLetterRepository } from './repositories/dead-letter-repository.ts'
+import { EvaluationRepository } from './repositories/evaluation-repository.ts'
 import { LogRecordRepository } from './repositories/log-record-repository.ts'
 import { MetricRepository } from './repositories/metric-repository.ts'
+import { SessionRepository } from './repositories/session-repository.ts'
 import { TraceRepository } from './repositories/trace-repository.ts'
 import { PartitionKeeper } from './retention/partition-keeper.ts'
 import { Partitions } from './retention/partitions.ts'
@@ -293,6 +295,8 @@ function createRepositories(pool: pg.Pool) {
     logRecords: new LogRecordRepository(pool),
     metrics: new MetricRepository(pool),
     deadLetters: new DeadLetterRepository(pool),
+    evaluations: new EvaluationRepository(pool),
+    sessions: new SessionRepository(pool),
   }
 }
 

@@ -609,6 +609,7 @@ create view span_view (
   response_id text,
   prompt_name text,
   prompt_version text,
+  has_content boolean,
   attributes jsonb,
   dropped_attributes_count bigint,
   events jsonb,
@@ -672,6 +673,7 @@ create view span_view (
     s.response_id,
     s.prompt_name,
     s.prompt_version,
+    s.has_content,
         CASE
             WHEN s.has_content THEN s.attributes || COALESCE(( SELECT c_1.attributes
                FROM span_contents c_1

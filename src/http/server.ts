@@ -1,17 +1,27 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { codeOf, ObservatoryError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
+import type { SessionRepository } from '../repositories/session-repository.ts'
+import type { TraceViewRepositories } from '../repositories/trace-view.ts'
 import { answerClientError, problemHandler, sendProblem } from './problem.ts'
 import { type DeadLetterRoutesOptions, deadLetterRoutes } from './routes/dead-letters.ts'
+import { evaluationRoutes } from './routes/evaluations.ts'
 import { type OperationRoutesOptions, operationRoutes } from './routes/operations.ts'
 import { type OtlpRoutesOptions, otlpRoutes } from './routes/otlp.ts'
 import { MAX_PARAMETER_LENGTH } from './routes/query-parameters.ts'
 import { type RecordRoutesOptions, recordRoutes } from './routes/records.ts'
+import { sessionRoutes } from './routes/sessions.ts'
+import { traceRoutes } from './routes/traces.ts'
+
+/** What the routes of queries read from. */
+export type Repositories = RecordRoutesOptions['repositories'] &
+  DeadLetterRoutesOptions &
+  TraceViewRepositories & { readonly sessions: SessionRepository }
 
 export interface HttpServerOptions extends OperationRoutesOptions {
   readonly logger: Logger
   /** Without them there are only the routes of operations. */
-  readonly repositories: (RecordRoutesOptions['repositories'] & DeadLetterRoutesOptions) | undefined
+  readonly repositories: Repositories | undefined
   /** Without it nothing is taken. */
   readonly otlp: Pick<OtlpRoutesOptions, 'receiver' | 'body'> | undefined
 }
@@ -41,6 +51,9 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
   if (options.repositories !== undefined) {
     recordRoutes(app, { repositories: options.repositories })
     deadLetterRoutes(app, options.repositories)
+    traceRoutes(app, options.repositories)
+    evaluationRoutes(app, options.repositories)
+    sessionRoutes(app, options.repositories)
   }
   if (options.otlp !== undefined) otlpRoutes(app, { ...options, ...options.otlp })
   return app

@@ -53,7 +53,11 @@ export class MetricRepository {
 
   /** Data points that match, newest first: a stream of rows with one column, the point as JSON text. */
   streamPoints(filter: RecordFilter, signal: AbortSignal): Promise<Readable> {
-    const { text, values } = filterSql(filter, { time: 'time', timeUnixNano: 'time_unix_nano', name: 'name' })
+    const { text, values } = filterSql(filter, {
+      time: 'time',
+      timeUnixNano: 'time_unix_nano',
+      texts: { service: 'service', name: 'name' },
+    })
     return streamRows(this.#pool, { text: `select ${POINT_JSON} from point_view ${text}`, values }, signal)
   }
 }

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type pg from 'pg'
 import { filterSql, type RecordFilter } from './filter.ts'
 import { streamRows } from './stream-rows.ts'
+import type { TreeSpan } from './tree-order.ts'
 
 /** A span in the shape of the wire contract, in normal form: nulls of absent fields are left out, those of attributes are kept. */
 const SPAN_JSON = `
@@ -19,6 +20,32 @@ const SPAN_JSON = `
       jsonb_build_object('name', scope_name, 'version', scope_version, 'schemaUrl', scope_schema_url))
       || jsonb_build_object('attributes', scope_attributes)))::text`
 
+/** What a call of a model was and took; nothing of other spans. */
+const GEN_AI_JSON = `
+  jsonb_strip_nulls(jsonb_build_object(
+    'operation', operation, 'provider', provider, 'model', model, 'inputTokens', input_tokens,
+    'outputTokens', output_tokens, 'cachedTokens', cached_tokens, 'cacheCreationTokens', cache_creation_tokens,
+    'reasoningTokens', reasoning_tokens, 'timeToFirstTokenNs', time_to_first_token_ns, 'cost', cost,
+    'costIsComputed', cost_is_computed, 'sessionId', session_id, 'userId', user_id, 'finishReason', finish_reason,
+    'promptName', prompt_name, 'promptVersion', prompt_version))::text`
+
+const TRACE_JSON = `
+  (jsonb_build_object(
+    'traceId', trace_id_hex, 'startTimeUnixNano', start_time_unix_nano::text, 'durationNs', duration_ns,
+    'name', root_name, 'service', root_service, 'services', services, 'spanCount', span_count, 'errorCount', error_count)
+  || jsonb_strip_nulls(jsonb_build_object(
+    'inputTokens', input_tokens, 'outputTokens', output_tokens, 'cost', cost)))::text`
+
+/** Which entry a span came in: it is known by that, for ids of spans may repeat. */
+export interface SpanPlace extends TreeSpan {
+  readonly entryMs: string
+  readonly entrySeq: string
+  readonly recordIndex: number
+}
+
+/** A span of a trace: itself, what it is as a call of a model, and whether something may be said in it; the first two as JSON text. */
+export type TraceSpanRow = readonly [position: number, span: string, genAi: string, mayBeSaid: boolean]
+
 /** Reads traces. */
 export class TraceRepository {
   readonly #pool: pg.Pool
@@ -32,9 +59,61 @@ export class TraceRepository {
     const { text, values } = filterSql(filter, {
       time: 'start_time',
       timeUnixNano: 'start_time_unix_nano',
-      name: 'name',
       traceId: 'trace_id',
+      texts: {
+        service: 'service',
+        name: 'name',
+        model: 'model',
+        provider: 'provider',
+        operation: 'operation',
+        prompt: 'prompt_name',
+        user: 'user_id',
+        session: 'session_id',
+      },
     })
     return streamRows(this.#pool, { text: `select ${SPAN_JSON} from span_view ${text}`, values }, signal)
+  }
+
+  /**
+   * A trace in short, as JSON text: `{traceId, startTimeUnixNano, durationNs, name, service, services, spanCount, errorCount, inputTokens, outputTokens, cost}`.
+   *
+   * @returns undefined when no span of it is there.
+   */
+  async summary(traceId: string): Promise<string | undefined> {
+    const { rows } = await this.#pool.query<{ json: string }>(
+      `select ${TRACE_JSON} as json from traces where trace_id = $1::uuid`,
+      [traceId],
+    )
+    return rows[0]?.json
+  }
+
+  /** Where the spans of a trace stand in its tree, those that start first at most `limit`. */
+  async spanPlaces(traceId: string, limit: number): Promise<readonly SpanPlace[]> {
+    const { rows } = await this.#pool.query<SpanPlace>(
+      `select encode(span_id, 'hex') as "spanId", encode(parent_span_id, 'hex') as "parentSpanId",
+              entry_ms as "entryMs", entry_seq as "entrySeq", record_index as "recordIndex"
+         from spans where trace_id = $1::uuid
+        order by start_time_unix_nano, entry_ms, entry_seq, record_index limit $2`,
+      [traceId, limit],
+    )
+    return rows
+  }
+
+  /** These spans of a trace, in their order: rows are {@link TraceSpanRow}. */
+  streamTrace(traceId: string, places: readonly SpanPlace[], signal: AbortSignal): Promise<Readable> {
+    const text = `
+      select position::int, ${SPAN_JSON}, ${GEN_AI_JSON}, has_content or jsonb_array_length(events) > 0
+      from span_view
+      join unnest($2::bigint[], $3::bigint[], $4::int[]) with ordinality
+        as placed (entry_ms, entry_seq, record_index, position) using (entry_ms, entry_seq, record_index)
+      where trace_id = $1::uuid order by position`
+    const values = [
+      traceId,
+      places.map(({ entryMs }) => entryMs),
+      places.map(({ entrySeq }) => entrySeq),
+      places.map(({ recordIndex }) => recordIndex),
+    ]
+    // Spans with what was said are large: few are held at once.
+    return streamRows(this.#pool, { text, values, batchSize: 20 }, signal)
   }
 }

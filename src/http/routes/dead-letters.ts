@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { REJECTION_REASONS, type RejectionReason } from '../../models/rejection.ts'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../../models/telemetry-signal.ts'
 import type { DeadLetterRepository, FindLetters } from '../../repositories/dead-letter-repository.ts'
+import { clientGone } from '../client-gone.ts'
 import { jsonStream, type RecordFormat } from '../encoders/json-stream.ts'
 import {
   COMMON_PARAMETERS,
@@ -40,10 +41,7 @@ export function deadLetterRoutes(app: FastifyInstance, { deadLetters }: DeadLett
       const { query } = request
       const format = readFormat(query, request.headers.accept)
       const find = readFind(query, format)
-      const gone = new AbortController()
-      // A client that goes away ends its query in the server.
-      reply.raw.once('close', () => gone.abort(new Error('The client went away')))
-      const rows = await deadLetters.streamLetters(find, gone.signal)
+      const rows = await deadLetters.streamLetters(find, clientGone(reply))
       // With payloads a row can be of megabytes: it is a chunk by itself.
       const rowsPerChunk = find.withPayload ? 1 : undefined
       return reply.type(contentTypeOf(format)).send(jsonStream(rows, format, rowsPerChunk))

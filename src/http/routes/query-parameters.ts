@@ -17,6 +17,10 @@ export const COMMON_PARAMETERS = {
   format: { type: 'string', enum: ['json', 'ndjson'] },
 }
 
+/** Text that PostgreSQL can compare with: it has no NUL. */
+export const TEXT_PARAMETER = { type: 'string', maxLength: MAX_PARAMETER_LENGTH, pattern: '^[^\\u0000]*$' }
+export const TRACE_ID_PARAMETER = { type: 'string', pattern: '^[0-9a-fA-F]{32}$' }
+
 /** What {@link COMMON_PARAMETERS} let pass. */
 export interface CommonQuery {
   from?: string

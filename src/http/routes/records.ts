@@ -5,16 +5,16 @@ import type { RecordFilter } from '../../repositories/filter.ts'
 import type { LogRecordRepository } from '../../repositories/log-record-repository.ts'
 import type { MetricRepository } from '../../repositories/metric-repository.ts'
 import type { TraceRepository } from '../../repositories/trace-repository.ts'
-import { jsonStream, type RecordFormat } from '../encoders/json-stream.ts'
+import { clientGone } from '../client-gone.ts'
+import { jsonStream } from '../encoders/json-stream.ts'
 import { BadParameter } from '../problem.ts'
+import { type FilterQuery, readFilter } from './filter-query.ts'
 import {
   COMMON_PARAMETERS,
-  type CommonQuery,
   contentTypeOf,
-  MAX_PARAMETER_LENGTH,
   readFormat,
-  readLimit,
-  readTimeRange,
+  TEXT_PARAMETER,
+  TRACE_ID_PARAMETER,
 } from './query-parameters.ts'
 
 export interface RecordRoutesOptions {
@@ -25,17 +25,15 @@ export interface RecordRoutesOptions {
   }
 }
 
-interface RecordQuery extends CommonQuery {
-  service?: string
-  name?: string
-  traceId?: string
+interface RecordQuery extends FilterQuery {
   level?: string
 }
 
-/** Text that PostgreSQL can compare with: it has no NUL. */
-const TEXT = { type: 'string', maxLength: MAX_PARAMETER_LENGTH, pattern: '^[^\\u0000]*$' }
+const TEXT = TEXT_PARAMETER
+const TRACE_ID = TRACE_ID_PARAMETER
 const COMMON = { ...COMMON_PARAMETERS, service: TEXT }
-const TRACE_ID = { type: 'string', pattern: '^[0-9a-fA-F]{32}$' }
+/** Words for spans that are calls of models. */
+const GEN_AI = { model: TEXT, provider: TEXT, operation: TEXT, prompt: TEXT, user: TEXT, session: TEXT }
 
 type Find = (filter: RecordFilter, signal: AbortSignal) => Promise<Readable>
 
@@ -48,7 +46,7 @@ export function recordRoutes(app: FastifyInstance, { repositories }: RecordRoute
       { schema: { querystring: { type: 'object', additionalProperties: false, properties } } },
       (request, reply) => answer(request, reply, find),
     )
-  route('/api/v1/spans', { ...COMMON, name: TEXT, traceId: TRACE_ID }, (filter, signal) =>
+  route('/api/v1/spans', { ...COMMON, ...GEN_AI, name: TEXT, traceId: TRACE_ID }, (filter, signal) =>
     traces.streamSpans(filter, signal),
   )
   route(
@@ -80,25 +78,14 @@ async function answer(
   reply: FastifyReply,
   find: Find,
 ): Promise<FastifyReply> {
-  const format = readFormat(request.query, request.headers.accept)
-  const filter = readFilter(request.query, format)
-  const gone = new AbortController()
-  // A client that goes away ends its query in the server.
-  reply.raw.once('close', () => gone.abort(new Error('The client went away')))
-  const rows = await find(filter, gone.signal)
-  return reply.type(contentTypeOf(format)).send(jsonStream(rows, format))
-}
-
-function readFilter(query: RecordQuery, format: RecordFormat): RecordFilter {
-  const { service, name, traceId } = query
-  return {
-    ...readTimeRange(query),
-    ...(service !== undefined && { service }),
-    ...(name !== undefined && { name }),
-    ...(traceId !== undefined && { traceId }),
+  const { query } = request
+  const format = readFormat(query, request.headers.accept)
+  const filter = {
+    ...readFilter(query, format),
     ...(query.level !== undefined && { minSeverityNumber: readLevel(query.level) }),
-    limit: readLimit(query, format),
   }
+  const rows = await find(filter, clientGone(reply))
+  return reply.type(contentTypeOf(format)).send(jsonStream(rows, format))
 }
 
 function readLevel(level: string): number {

@@ -106,7 +106,7 @@ test('every time that is one fits int64 and becomes a time that PostgreSQL reads
       const time = parse(text)
       if (time === undefined) return
       expect(BigInt.asIntN(64, time)).toBe(time)
-      const columns = { time: 'start_time', timeUnixNano: 'start_time_unix_nano' }
+      const columns = { time: 'start_time', timeUnixNano: 'start_time_unix_nano', texts: {} }
       const { values } = filterSql({ from: time, to: time, limit: null }, columns)
       const [, from, , to] = values
       expect(from).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)

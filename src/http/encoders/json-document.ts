@@ -1,0 +1,49 @@
+import { Readable } from 'node:stream'
+import type { RecordFormat } from './json-stream.ts'
+
+/** Characters of a chunk of the response, where items are small. */
+const CHUNK_CHARACTERS = 64 * 1024
+
+/**
+ * An object with a list that may be long, as a response body: `json`, the members of `head` and the list as a member of the given name; `ndjson`, the items
+ * alone, one a line.
+ *
+ * Nothing comes before the first item or the end of them, so that a query that fails at once can still be answered with its status; an error later destroys the body.
+ *
+ * @param head JSON text of an object that is not empty.
+ */
+export function jsonDocument(
+  {
+    head,
+    name,
+    items,
+  }: { readonly head: string; readonly name: string; readonly items: AsyncIterable<string> },
+  format: RecordFormat,
+): Readable {
+  const chunks = format === 'ndjson' ? lines(items) : document(head, name, items)
+  return Readable.from(joined(chunks), { objectMode: false })
+}
+
+async function* document(head: string, name: string, items: AsyncIterable<string>): AsyncGenerator<string> {
+  let before = `${head.trimEnd().slice(0, -1)},${JSON.stringify(name)}:[\n`
+  for await (const item of items) {
+    yield before + item
+    before = ',\n'
+  }
+  yield `${before === ',\n' ? '' : before}\n]}\n`
+}
+
+async function* lines(items: AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const item of items) yield `${item}\n`
+}
+
+async function* joined(texts: AsyncIterable<string>): AsyncGenerator<string> {
+  let chunk = ''
+  for await (const text of texts) {
+    chunk += text
+    if (chunk.length < CHUNK_CHARACTERS) continue
+    yield chunk
+    chunk = ''
+  }
+  if (chunk !== '') yield chunk
+}

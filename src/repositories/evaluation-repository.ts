@@ -1,0 +1,103 @@
+import type { Readable } from 'node:stream'
+import type pg from 'pg'
+import { type FilterColumns, filterSql, type RecordFilter, whereSql } from './filter.ts'
+import { streamRows } from './stream-rows.ts'
+
+const COLUMNS: FilterColumns = {
+  time: 'time',
+  timeUnixNano: 'time_unix_nano',
+  traceId: 'trace_id',
+  texts: {
+    service: 'service',
+    name: 'name',
+    model: 'model',
+    provider: 'provider',
+    operation: 'operation',
+    prompt: 'prompt_name',
+    user: 'user_id',
+    session: 'session_id',
+    label: 'label',
+  },
+}
+
+const EVALUATION_JSON = `
+  jsonb_strip_nulls(jsonb_build_object(
+    'timeUnixNano', time_unix_nano::text, 'name', name, 'score', score, 'label', label, 'explanation', explanation,
+    'evaluator', evaluator, 'errorType', error_type, 'traceId', trace_id_hex, 'spanId', span_id,
+    'responseId', response_id, 'sessionId', session_id, 'userId', user_id, 'service', service, 'operation', operation,
+    'provider', provider, 'model', model, 'promptName', prompt_name, 'promptVersion', prompt_version))::text`
+
+/** What averages can be grouped by beside the name, and the column of each. */
+export const EVALUATION_GROUPS = {
+  model: 'model',
+  provider: 'provider',
+  prompt: 'prompt_name',
+  promptVersion: 'prompt_version',
+  service: 'service',
+  operation: 'operation',
+  evaluator: 'evaluator',
+  user: 'user_id',
+  session: 'session_id',
+} as const
+export type EvaluationGroup = keyof typeof EVALUATION_GROUPS
+
+/** Reads evaluations, each with what is known of the call that it judges. */
+export class EvaluationRepository {
+  readonly #pool: pg.Pool
+
+  constructor(pool: pg.Pool) {
+    this.#pool = pool
+  }
+
+  /** Evaluations that match, newest first: a stream of rows with one column, the evaluation as JSON text. */
+  streamEvaluations(filter: RecordFilter, signal: AbortSignal): Promise<Readable> {
+    const { text, values } = filterSql(filter, COLUMNS)
+    return streamRows(
+      this.#pool,
+      { text: `select ${EVALUATION_JSON} from evaluation_view ${text}`, values },
+      signal,
+    )
+  }
+
+  /** Evaluations of a trace and of its spans, the oldest at most `limit`, as JSON text. */
+  async ofTrace(
+    traceId: string,
+    limit: number,
+  ): Promise<readonly { readonly spanId: string | null; readonly json: string }[]> {
+    const { rows } = await this.#pool.query<{ spanId: string | null; json: string }>(
+      `select encode(span_id, 'hex') as "spanId", jsonb_strip_nulls(jsonb_build_object(
+                'timeUnixNano', time_unix_nano::text, 'name', name, 'score', score, 'label', label,
+                'explanation', explanation, 'evaluator', evaluator, 'errorType', error_type))::text as json
+         from evaluations where trace_id = $1::uuid
+        order by time_unix_nano, entry_ms, entry_seq, record_index, position limit $2`,
+      [traceId, limit],
+    )
+    return rows
+  }
+
+  /**
+   * How evaluations of each name came out, by `groups`: a stream of rows with one column, as JSON text
+   * `{name, …groups, count, scored, average, min, max, labels: {label: count}, errors}`. The scores of one name, and those with most evaluations first.
+   */
+  streamAverages(
+    filter: RecordFilter,
+    groups: readonly EvaluationGroup[],
+    signal: AbortSignal,
+  ): Promise<Readable> {
+    const { where, values } = whereSql(filter, COLUMNS)
+    const columns = ['name', ...groups.map((group) => EVALUATION_GROUPS[group])].join(', ')
+    const named = groups.map((group) => `'${group}', ${EVALUATION_GROUPS[group]}, `).join('')
+    const text = `
+      select jsonb_build_object('name', name, ${named}'count', sum(count), 'scored', sum(scored),
+          'average', sum(total) / nullif(sum(scored), 0), 'min', min(lowest), 'max', max(highest),
+          'labels', coalesce(jsonb_object_agg(label, count) filter (where label is not null), '{}'),
+          'errors', sum(errors))::text
+      from (
+        select ${columns}, label, count(*) as count, count(score) as scored, sum(score) as total,
+          min(score) as lowest, max(score) as highest, count(error_type) as errors
+        from evaluation_view ${where} group by ${columns}, label
+      ) as labelled
+      group by ${columns} order by name, sum(count) desc limit $${values.length + 1}`
+    return streamRows(this.#pool, { text, values: [...values, filter.limit] }, signal)
+  }
+}
