@@ -107,9 +107,9 @@ create index spans_trace_id on spans (trace_id);
 create index spans_service_time on spans (service, start_time);
 create index spans_errors on spans (start_time) where status_code = 2;
 create index spans_model on spans (request_model, start_time) where request_model is not null;
--- Feedback of users names the answer, not the span.
-create index spans_response_id on spans (response_id) where response_id is not null;
-create index spans_session_id on spans (session_id, start_time) where session_id is not null;
+create index spans_session_id on spans (session_id) where session_id is not null;
+-- Feedback of users names the answer, not the span. Only looked up: a hash costs half of what a btree does.
+create index spans_response_id on spans using hash (response_id) where response_id is not null;
 
 -- Prompt and completion bodies: attributes of a span that are large, rarely read and often private.
 create table span_contents (

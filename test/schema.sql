@@ -255,11 +255,11 @@ CREATE INDEX spans_errors ON ONLY spans USING btree (start_time) WHERE (status_c
 
 CREATE INDEX spans_model ON ONLY spans USING btree (request_model, start_time) WHERE (request_model IS NOT NULL);
 
-CREATE INDEX spans_response_id ON ONLY spans USING btree (response_id) WHERE (response_id IS NOT NULL);
+CREATE INDEX spans_response_id ON ONLY spans USING hash (response_id) WHERE (response_id IS NOT NULL);
 
 CREATE INDEX spans_service_time ON ONLY spans USING btree (service, start_time);
 
-CREATE INDEX spans_session_id ON ONLY spans USING btree (session_id, start_time) WHERE (session_id IS NOT NULL);
+CREATE INDEX spans_session_id ON ONLY spans USING btree (session_id) WHERE (session_id IS NOT NULL);
 
 CREATE INDEX spans_trace_id ON ONLY spans USING btree (trace_id);
 
