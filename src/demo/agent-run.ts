@@ -68,6 +68,8 @@ function openAgentSpan(trace: TraceDraft, { agent, model, id, userId }: Conversa
       'gen_ai.request.model': model.requestModel,
       'gen_ai.agent.id': agent.id,
       'gen_ai.agent.name': agent.name,
+      'gen_ai.prompt.name': agent.id,
+      'gen_ai.prompt.version': '1',
       'gen_ai.conversation.id': id,
       'gen_ai.system_instructions': JSON.stringify([{ type: 'text', content: agent.instructions }]),
       'user.id': userId,

@@ -57,6 +57,8 @@ function chatSpan({ conversation, question }: ChatRequest): OpenSpan {
       'gen_ai.request.stream': true,
       'gen_ai.conversation.id': conversation.id,
       'gen_ai.agent.name': agent.name,
+      'gen_ai.prompt.name': agent.id,
+      'gen_ai.prompt.version': '1',
       'gen_ai.input.messages': messages('user', question),
       'user.id': conversation.userId,
       'server.address': model.address,

@@ -13,7 +13,7 @@ export interface WhatToLookAtOptions {
 }
 
 const TOKENS_BY_MODEL =
-  'select model, count(*) as calls, sum(input_tokens) as input_tokens, sum(output_tokens) as output_tokens ' +
+  'select model, count(*) as calls, sum(input_tokens) as input_tokens, sum(output_tokens) as output_tokens, sum(cost) as dollars ' +
   'from llm_calls group by model order by calls desc'
 
 const OWN_RECORD = "'*' service api level error message boom user.id 42"
@@ -32,7 +32,15 @@ export function whatToLookAt(options: WhatToLookAtOptions): string {
       curl('/api/v1/metrics'),
     ],
     ['The service itself, for Prometheus and for a readiness probe', curl('/metrics'), curl('/readyz')],
-    ['Calls and tokens by model, in SQL (leave out -c for a prompt)', `${psql} -c "${TOKENS_BY_MODEL}"`],
+    [
+      'Sessions of users, and how evaluations came out by model',
+      curl('/api/v1/sessions?limit=3'),
+      curl('/api/v1/evaluations/stats?by=model'),
+    ],
+    [
+      'Calls, tokens and cost by model, in SQL (leave out -c for a prompt)',
+      `${psql} -c "${TOKENS_BY_MODEL}"`,
+    ],
     [
       'A log record of your own, and a second later the same as a row',
       `${redisCli} XADD ${stream} ${OWN_RECORD}`,
