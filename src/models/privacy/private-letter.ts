@@ -90,7 +90,7 @@ class PayloadWalk {
     if (rejection !== undefined) return undefined
     const before = looseRecordJson(value)
     const kept = looseRecordJson(this.#value(value, { depth: 0, isMessage }))
-    return kept === before ? text : kept
+    return kept === before && !this.#privacy.redactor.hidesInJson(text) ? text : kept
   }
 
   #value(value: unknown, within: Within): AttributeValue {

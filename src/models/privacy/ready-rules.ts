@@ -5,7 +5,7 @@ export const READY_RULE_NAMES = ['email', 'card', 'key', 'token'] as const
 export type ReadyRuleName = (typeof READY_RULE_NAMES)[number]
 
 /*
- * These run over every text. Each alternative begins where a run of its characters does (a look behind says so) and repeats classes that what follows it
+ * These run over every text, most of which have nothing to hide: so a rule first asks for the marks without which it finds nothing, a hundredth of the work. Each alternative begins where a run of its characters does (a look behind says so) and repeats classes that what follows it
  * is not in: so none looks at a character more than a few times.
  */
 
@@ -30,6 +30,41 @@ const KEY = new RegExp(
   'g',
 )
 
+/** One of these is in all that {@link KEY} finds. */
+const KEY_MARKS: readonly string[] = [
+  ...[
+    'sk-',
+    'sk_',
+    'pk-',
+    'pk_',
+    'rk-',
+    'rk_',
+    'xai-',
+    'gsk_',
+    'hf_',
+    'r8_',
+    'pplx-',
+    'nvapi-',
+    'npm_',
+    'lin_api_',
+  ],
+  ...[
+    'AKIA',
+    'ASIA',
+    'ghp_',
+    'gho_',
+    'ghu_',
+    'ghs_',
+    'ghr_',
+    'github_pat_',
+    'glpat-',
+    'xox',
+    'AIza',
+    'SG.',
+    '-----BEGIN ',
+  ],
+]
+
 /** JSON Web Tokens (RFC 7519), credentials of HTTP (RFC 7617, 6750) and of URLs (RFC 3986). */
 const TOKEN = new RegExp(
   [
@@ -39,6 +74,9 @@ const TOKEN = new RegExp(
   ].join('|'),
   'gi',
 )
+
+/** One of these is in all that {@link TOKEN} finds; case does not count. */
+const TOKEN_MARKS = /eyj|:\/\/|bearer|basic/i
 
 /** The rules that come with the product. */
 export const READY_RULES: Readonly<Record<ReadyRuleName, RedactionRule>> = {
@@ -58,7 +96,7 @@ export const READY_RULES: Readonly<Record<ReadyRuleName, RedactionRule>> = {
       ...['*password', '*passwd', '*passphrase', '*secret', '*client_secret', '*credentials'],
       ...['*api_key', '*api-key', '*apikey', '*private_key', '*secret_key', '*access_key'],
     ],
-    hide: (text, mask) => text.replace(KEY, mask),
+    hide: (text, mask) => (KEY_MARKS.some((mark) => text.includes(mark)) ? text.replace(KEY, mask) : text),
   },
   token: {
     name: 'token',
@@ -66,6 +104,6 @@ export const READY_RULES: Readonly<Record<ReadyRuleName, RedactionRule>> = {
       ...['*authorization', 'cookie', '*.cookie', '*set-cookie', '*set_cookie', 'token', '*.token'],
       ...['*access_token', '*refresh_token', '*id_token', '*auth_token', '*session_token', '*bearer_token'],
     ],
-    hide: (text, mask) => text.replace(TOKEN, mask),
+    hide: (text, mask) => (TOKEN_MARKS.test(text) ? text.replace(TOKEN, mask) : text),
   },
 }

@@ -15,6 +15,7 @@ const MAX_NESTED_TEXTS = 3
 /** No attribute is so deep, only JSON in a text: what is deeper is hidden, under the name of no rule. */
 const MAX_DEPTH = 256
 const TOO_DEEP = 'too_deep'
+const UNICODE_ESCAPE = /\\u([0-9a-f]{4})/gi
 const IS_JSON = /^\s*[[{]/
 
 /** Hides what rules say in texts and attributes. What has nothing to hide is given back as it is, without a copy. */
@@ -45,6 +46,18 @@ export class Redactor {
       count(tally, name)
     }
     return kept
+  }
+
+  /**
+   * Whether JSON text holds something to hide that its values may not: of a name that is there twice, parsing leaves one value.
+   */
+  hidesInJson(text: string): boolean {
+    const unescaped = text.replaceAll(UNICODE_ESCAPE, (_, code) =>
+      String.fromCharCode(Number.parseInt(code, 16)),
+    )
+    return this.#rules.some(
+      ({ name, hide }) => hide !== undefined && hideIn(unescaped, name, hide) !== unescaped,
+    )
   }
 
   hasRuleFor(key: string): boolean {
@@ -95,7 +108,7 @@ export class Redactor {
     this.#nestedTexts += 1
     try {
       const kept = this.value(value as AttributeValue, tally)
-      return Object.is(kept, value) ? text : stringifyJson(kept)
+      return Object.is(kept, value) && !this.hidesInJson(text) ? text : stringifyJson(kept)
     } finally {
       this.#nestedTexts -= 1
     }

@@ -104,6 +104,14 @@ test('where nothing is to be hidden every byte of JSON stays', () => {
   expect(privateLetter(letter, STRICT, new Map()).payload).toEqual(letter.payload)
 })
 
+test.each([SECRET, 'ada\\u0040example.com'])(
+  'of a name that is there twice no value comes through: %s',
+  (address) => {
+    const letter = letterOf('json', Buffer.from(`{"to": "${address}", "to": "nobody"}`))
+    expect(kept(letter)).toBe('{"to":"nobody"}')
+  },
+)
+
 test('nothing makes it fail, and no address comes through', () => {
   const withSecret = anyJson.map((value) => looseRecordJson({ value, [`k${SECRET}`]: 1, to: [SECRET] }))
   fc.assert(

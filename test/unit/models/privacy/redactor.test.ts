@@ -65,6 +65,14 @@ describe('in attributes', () => {
     })
   })
 
+  test.each(['ada@example.com', 'ada\\u0040example.com'])(
+    'of a name that is there twice in JSON no value comes through: %s',
+    (address) => {
+      const twice = `{"to": "${address}", "to": "nobody"}`
+      expect(redact({ twice }).kept).toEqual({ twice: '{"to":"nobody"}' })
+    },
+  )
+
   test('what has nothing to hide is the very object that came', () => {
     const attributes = { a: 'text', b: [1, { c: null }], d: true }
     expect(redact(attributes)).toEqual({ kept: attributes, tally: {} })
