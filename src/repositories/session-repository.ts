@@ -3,6 +3,9 @@ import type pg from 'pg'
 import { type FilterColumns, type RecordFilter, whereSql } from './filter.ts'
 import { streamRows } from './stream-rows.ts'
 
+/** The agent around the calls may have instructions alone, or no answer. */
+const SPANS_LOOKED_AT = 4
+
 const COLUMNS: FilterColumns = {
   time: 'start_time',
   timeUnixNano: 'start_time_unix_nano',
@@ -10,24 +13,22 @@ const COLUMNS: FilterColumns = {
   texts: { service: 'service', user: 'user_id', session: 'session_id' },
 }
 
-/** One turn of a session as it is read: the turn as JSON, and what its first and its last span say. */
-export type TurnRow = readonly [
-  turn: string,
-  firstAttributes: string | null,
-  firstEvents: string | null,
-  lastAttributes: string | null,
-  lastEvents: string | null,
-]
+/** One turn of a session as it is read: the turn, and lists of `{attributes, events}` of spans that begin first, and that end last; all as JSON text. */
+export type TurnRow = readonly [turn: string, first: string, last: string]
 
-/** Of a trace the span that begins first, or ends last, of those in which something is said to a model or an agent. */
+/** Of a trace the first spans in an order, of those in which something is said to a model or an agent. */
 const SAID = (order: string) => `
-  select (s.attributes || c.attributes)::text as attributes, coalesce(s.events, '[]')::text as events
-  from spans s join span_contents c
-    on c.trace_id = s.trace_id and c.start_time = s.start_time
-      and c.entry_ms = s.entry_ms and c.entry_seq = s.entry_seq and c.record_index = s.record_index
-  where s.trace_id = t.trace_id and s.has_content
-    and coalesce(s.operation, '') not in ('execute_tool', 'retrieval', 'embeddings')
-  order by ${order} limit 1`
+  select coalesce(jsonb_agg(jsonb_build_object('attributes', attributes, 'events', events) order by number), '[]')::text as spans
+  from (
+    select s.attributes || c.attributes as attributes, coalesce(s.events, '[]') as events,
+      row_number() over (order by ${order}) as number
+    from spans s join span_contents c
+      on c.trace_id = s.trace_id and c.start_time = s.start_time
+        and c.entry_ms = s.entry_ms and c.entry_seq = s.entry_seq and c.record_index = s.record_index
+    where s.trace_id = t.trace_id and s.has_content
+      and coalesce(s.operation, '') not in ('execute_tool', 'retrieval', 'embeddings')
+    order by number limit ${SPANS_LOOKED_AT}
+  ) as said`
 
 /** Reads sessions: conversations of a user with an application, each turn of which is a trace. */
 export class SessionRepository {
@@ -80,7 +81,7 @@ export class SessionRepository {
           'errorCount', error_count)
         || jsonb_strip_nulls(jsonb_build_object(
           'inputTokens', input_tokens, 'outputTokens', output_tokens, 'cost', cost)))::text,
-        first.attributes, first.events, last.attributes, last.events
+        first.spans, last.spans
       from (
         select * from traces
         where trace_id = any (array(select distinct trace_id from spans ${where}))

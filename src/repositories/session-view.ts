@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
-import type { Attributes, AttributeValue } from '../models/attributes.ts'
-import type { ContentEvent, Conversation, Message } from '../models/conversation/conversation.ts'
+import type { AttributeValue } from '../models/attributes.ts'
+import type { ContentSpan, Conversation, Message } from '../models/conversation/conversation.ts'
 import { conversationOf } from '../models/conversation/conversation-of.ts'
 import { parseJson, stringifyJson } from '../models/json.ts'
 import type { RecordFilter } from './filter.ts'
@@ -11,7 +11,7 @@ export interface SessionView {
   /** JSON text, as `SessionRepository.streamSessions` has it. */
   readonly head: string
   /**
-   * JSON text of each, as `SessionRepository.streamTurns` has it, with `input`, the last message that the turn began with, and `output`, the last that it ended
+   * JSON text of each, as `SessionRepository.streamTurns` has it, with `input`, the message of the user that it began with, and `output`, the message that it ended
    * with, in OpenTelemetry's form.
    */
   readonly turns: AsyncIterable<string>
@@ -34,20 +34,16 @@ async function* turnTexts(rows: Readable): AsyncGenerator<string> {
   for await (const row of rows as AsyncIterable<TurnRow>) yield turnText(row)
 }
 
-function turnText([turn, firstAttributes, firstEvents, lastAttributes, lastEvents]: TurnRow): string {
-  const first = conversation(firstAttributes, firstEvents)
-  const last = conversation(lastAttributes, lastEvents)
-  const asked = first?.input.findLast(({ role }) => role === 'user') ?? first?.input.at(-1)
-  const answered = last?.output.at(-1) ?? first?.output.at(-1)
-  return `${turn.slice(0, -1)}${member('input', asked)}${member('output', answered)}}`
+function turnText([turn, first, last]: TurnRow): string {
+  const asked = conversations(first).flatMap(
+    ({ input }) => input.findLast(({ role }) => role === 'user') ?? [],
+  )
+  const answered = conversations(last).flatMap(({ output }) => output.at(-1) ?? [])
+  return `${turn.slice(0, -1)}${member('input', asked[0])}${member('output', answered[0])}}`
 }
 
-function conversation(attributes: string | null, events: string | null): Conversation | undefined {
-  if (attributes === null || events === null) return undefined
-  return conversationOf({
-    attributes: parseJson(attributes).value as Attributes,
-    events: parseJson(events).value as readonly ContentEvent[],
-  })
+function conversations(spans: string): readonly Conversation[] {
+  return (parseJson(spans).value as readonly ContentSpan[]).flatMap((span) => conversationOf(span) ?? [])
 }
 
 function member(name: string, message: Message | undefined): string {

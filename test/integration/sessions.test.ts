@@ -19,10 +19,20 @@ interface Turn {
   readonly question: string
   readonly answer: string
   readonly failed?: boolean
+  /** The agent has instructions alone: what was said is in its calls. */
+  readonly instructed?: boolean
 }
 
 /** A turn is an agent's trace: the agent and two calls, of which only the agent names the session. */
-async function addTurn({ session, user, second, question, answer, failed = false }: Turn): Promise<string> {
+async function addTurn({
+  session,
+  user,
+  second,
+  question,
+  answer,
+  failed = false,
+  instructed = false,
+}: Turn): Promise<string> {
   const traceId = randomBytes(16).toString('hex')
   const root = randomBytes(8).toString('hex')
   const messages = (role: string, content: string) =>
@@ -55,8 +65,12 @@ async function addTurn({ session, user, second, question, answer, failed = false
       'gen_ai.operation.name': 'invoke_agent',
       'gen_ai.conversation.id': session,
       ...(user !== undefined && { 'user.id': user }),
-      'gen_ai.input.messages': messages('user', question),
-      'gen_ai.output.messages': messages('assistant', answer),
+      ...(instructed
+        ? { 'gen_ai.system_instructions': '[{"type":"text","content":"Be brief."}]' }
+        : {
+            'gen_ai.input.messages': messages('user', question),
+            'gen_ai.output.messages': messages('assistant', answer),
+          }),
     },
     0,
   )
@@ -129,6 +143,13 @@ test('a session has its turns in order, each with its trace, its question and it
     .trim()
     .split('\n')
   expect(lines.map((line) => (JSON.parse(line) as { traceId: string }).traceId)).toEqual([first, second])
+})
+
+test('a turn whose agent says nothing has the question and the answer of its calls', async () => {
+  await addTurn({ session: 'quiet', second: 30, question: 'why?', answer: 'because.', instructed: true })
+  const { turns } = await json('/quiet')
+  const text = (content: string) => ({ parts: [{ type: 'text', content }] })
+  expect(turns).toMatchObject([{ input: text('inner why?'), output: text('inner because.') }])
 })
 
 test('a session that is not there is 404, an unknown parameter 400', async () => {
