@@ -12,11 +12,13 @@ select
   s.name,
   case s.kind when 1 then 'internal' when 2 then 'server' when 3 then 'client' when 4 then 'producer'
     when 5 then 'consumer' else 'unspecified' end as kind,
+  s.kind as kind_code,
   s.start_time,
   s.start_time_unix_nano,
   s.start_time_unix_nano + s.duration_ns as end_time_unix_nano,
   s.duration_ns,
   case s.status_code when 1 then 'ok' when 2 then 'error' else 'unset' end as status,
+  s.status_code,
   s.status_message,
   s.service,
   r.environment,
@@ -46,6 +48,7 @@ select
     where c.trace_id = s.trace_id and c.start_time = s.start_time
       and c.entry_ms = s.entry_ms and c.entry_seq = s.entry_seq and c.record_index = s.record_index
     limit 1), '{}') else s.attributes end as attributes,
+  s.attributes as hot_attributes,
   s.dropped_attributes_count,
   coalesce(s.events, '[]') as events,
   s.dropped_events_count,
@@ -89,6 +92,7 @@ select
     select c.attributes from log_contents c
     where c.time = l.time and c.entry_ms = l.entry_ms and c.entry_seq = l.entry_seq and c.record_index = l.record_index
     limit 1), '{}') else l.attributes end as attributes,
+  l.attributes as hot_attributes,
   l.dropped_attributes_count,
   r.attributes as resource_attributes,
   r.schema_url as resource_schema_url,

@@ -424,6 +424,7 @@ create view log_view (
   span_id text,
   flags bigint,
   attributes jsonb,
+  hot_attributes jsonb,
   dropped_attributes_count bigint,
   resource_attributes jsonb,
   resource_schema_url text,
@@ -466,6 +467,7 @@ create view log_view (
              LIMIT 1), '{}'::jsonb)
             ELSE l.attributes
         END AS attributes,
+    l.attributes AS hot_attributes,
     l.dropped_attributes_count,
     r.attributes AS resource_attributes,
     r.schema_url AS resource_schema_url,
@@ -581,11 +583,13 @@ create view span_view (
   flags bigint,
   name text,
   kind text,
+  kind_code smallint,
   start_time timestamp with time zone,
   start_time_unix_nano bigint,
   end_time_unix_nano bigint,
   duration_ns bigint,
   status text,
+  status_code smallint,
   status_message text,
   service text,
   environment text,
@@ -611,6 +615,7 @@ create view span_view (
   prompt_version text,
   has_content boolean,
   attributes jsonb,
+  hot_attributes jsonb,
   dropped_attributes_count bigint,
   events jsonb,
   dropped_events_count bigint,
@@ -641,6 +646,7 @@ create view span_view (
             WHEN 5 THEN 'consumer'::text
             ELSE 'unspecified'::text
         END AS kind,
+    s.kind AS kind_code,
     s.start_time,
     s.start_time_unix_nano,
     s.start_time_unix_nano + s.duration_ns AS end_time_unix_nano,
@@ -650,6 +656,7 @@ create view span_view (
             WHEN 2 THEN 'error'::text
             ELSE 'unset'::text
         END AS status,
+    s.status_code,
     s.status_message,
     s.service,
     r.environment,
@@ -681,6 +688,7 @@ create view span_view (
              LIMIT 1), '{}'::jsonb)
             ELSE s.attributes
         END AS attributes,
+    s.attributes AS hot_attributes,
     s.dropped_attributes_count,
     COALESCE(s.events, '[]'::jsonb) AS events,
     s.dropped_events_count,

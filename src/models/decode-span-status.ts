@@ -2,7 +2,8 @@ import { type DecodeContext, refuse } from './decode-context.ts'
 import { isPlainObject, isPresent, parseInteger, readContainer, readText, typeOf } from './decode-fields.ts'
 import type { Span, SpanKind, StatusCode } from './span.ts'
 
-const KINDS: ReadonlyMap<string, SpanKind> = new Map<string, SpanKind>([
+/** OTLP's words for the kinds of spans. */
+export const SPAN_KINDS: ReadonlyMap<string, SpanKind> = new Map<string, SpanKind>([
   ['unspecified', 0],
   ['internal', 1],
   ['server', 2],
@@ -11,7 +12,8 @@ const KINDS: ReadonlyMap<string, SpanKind> = new Map<string, SpanKind>([
   ['consumer', 5],
 ])
 
-const STATUS_CODES: ReadonlyMap<string, StatusCode> = new Map<string, StatusCode>([
+/** OTLP's words for how a span ended. */
+export const STATUS_CODES: ReadonlyMap<string, StatusCode> = new Map<string, StatusCode>([
   ['unset', 0],
   ['ok', 1],
   ['error', 2],
@@ -22,7 +24,7 @@ const UNSET: Span['status'] = Object.freeze({ code: 0, message: undefined })
 /** A span's kind: OTLP's integer or its word, in any case, with or without `SPAN_KIND_`. 0 when absent. */
 export function decodeSpanKind(value: unknown, context: DecodeContext): SpanKind {
   if (!isPresent(value)) return 0
-  const kind = readEnum(value, 'SPAN_KIND_', KINDS)
+  const kind = readEnum(value, 'SPAN_KIND_', SPAN_KINDS)
   if (kind !== undefined) return kind
   refuseEnum(value, 'kind must be 0 to 5, internal, server, client, producer or consumer', context)
   return 0

@@ -3,7 +3,7 @@ import type pg from 'pg'
 import { type FilterColumns, filterSql, type RecordFilter, whereSql } from './filter.ts'
 import { streamRows } from './stream-rows.ts'
 
-const COLUMNS: FilterColumns = {
+export const EVALUATION_COLUMNS: FilterColumns = {
   time: 'time',
   timeUnixNano: 'time_unix_nano',
   traceId: 'trace_id',
@@ -51,7 +51,7 @@ export class EvaluationRepository {
 
   /** Evaluations that match, newest first: a stream of rows with one column, the evaluation as JSON text. */
   streamEvaluations(filter: RecordFilter, signal: AbortSignal): Promise<Readable> {
-    const { text, values } = filterSql(filter, COLUMNS)
+    const { text, values } = filterSql(filter, EVALUATION_COLUMNS)
     return streamRows(
       this.#pool,
       { text: `select ${EVALUATION_JSON} from evaluation_view ${text}`, values },
@@ -84,7 +84,7 @@ export class EvaluationRepository {
     groups: readonly EvaluationGroup[],
     signal: AbortSignal,
   ): Promise<Readable> {
-    const { where, values } = whereSql(filter, COLUMNS)
+    const { where, values } = whereSql(filter, EVALUATION_COLUMNS)
     const columns = ['name', ...groups.map((group) => EVALUATION_GROUPS[group])].join(', ')
     const named = groups.map((group) => `'${group}', ${EVALUATION_GROUPS[group]}, `).join('')
     const text = `

@@ -1,8 +1,10 @@
 import { floorDivide } from '../models/floor-divide.ts'
+import type { SpanKind, StatusCode } from '../models/span.ts'
 
 /** Words of a filter that a text must equal. */
 export const TEXT_WORDS = [
   'service',
+  'environment',
   'name',
   'model',
   'provider',
@@ -22,8 +24,17 @@ export interface RecordFilter extends Readonly<Partial<Record<TextWord, string>>
   readonly to?: bigint
   /** 32 hex digits. */
   readonly traceId?: string
+  /** 16 hex digits. */
+  readonly spanId?: string
   /** Least severe level of log records, as OpenTelemetry's severity number. */
   readonly minSeverityNumber?: number
+  readonly status?: StatusCode
+  readonly kind?: SpanKind
+  /** Nanoseconds, both inclusive. */
+  readonly minDuration?: bigint
+  readonly maxDuration?: bigint
+  /** Attributes that must be there with these values: text, or what JSON makes of the text (42, true). */
+  readonly attributes?: readonly (readonly [key: string, value: string])[]
   /** Newest first, at most so many; null is all. */
   readonly limit: number | null
 }
@@ -34,7 +45,12 @@ export interface FilterColumns {
   readonly timeUnixNano: string
   readonly texts: Readonly<Partial<Record<TextWord, string>>>
   readonly traceId?: string
+  readonly spanId?: string
   readonly severityNumber?: string
+  readonly statusCode?: string
+  readonly kindCode?: string
+  readonly durationNs?: string
+  readonly attributes?: string
 }
 
 /** A filter as SQL: `where … order by … limit …`, values by parameters. */
@@ -51,29 +67,36 @@ export function whereSql(
 ): { where: string; values: unknown[] } {
   const values: unknown[] = []
   const conditions: string[] = []
-  const add = (condition: (parameter: string) => string, value: unknown) => {
-    values.push(value)
-    conditions.push(condition(`$${values.length}`))
+  const add = (column: string | undefined, condition: string, value: unknown) => {
+    if (column === undefined || value === undefined) return
+    conditions.push(`${column} ${condition.replace('?', `$${values.push(value)}`)}`)
   }
+  const { from, to, attributes = [] } = filter
   // The timestamptz condition prunes partitions, the one on nanoseconds is exact.
-  if (filter.from !== undefined) {
-    add((p) => `${columns.timeUnixNano} >= ${p}::bigint`, filter.from)
-    add((p) => `${columns.time} >= ${p}::timestamptz`, microseconds(filter.from))
-  }
-  if (filter.to !== undefined) {
-    add((p) => `${columns.timeUnixNano} < ${p}::bigint`, filter.to)
-    add((p) => `${columns.time} <= ${p}::timestamptz`, microseconds(filter.to))
-  }
-  for (const word of TEXT_WORDS) {
-    const column = columns.texts[word]
-    if (filter[word] !== undefined && column !== undefined) add((p) => `${column} = ${p}`, filter[word])
-  }
-  if (filter.traceId !== undefined && columns.traceId)
-    add((p) => `${columns.traceId} = ${p}::uuid`, filter.traceId)
-  if (filter.minSeverityNumber !== undefined && columns.severityNumber) {
-    add((p) => `${columns.severityNumber} >= ${p}`, filter.minSeverityNumber)
+  add(columns.timeUnixNano, '>= ?::bigint', from)
+  add(columns.time, '>= ?::timestamptz', from === undefined ? undefined : microseconds(from))
+  add(columns.timeUnixNano, '< ?::bigint', to)
+  add(columns.time, '<= ?::timestamptz', to === undefined ? undefined : microseconds(to))
+  for (const word of TEXT_WORDS) add(columns.texts[word], '= ?', filter[word])
+  add(columns.traceId, '= ?::uuid', filter.traceId)
+  add(columns.spanId, '= ?', filter.spanId?.toLowerCase())
+  add(columns.severityNumber, '>= ?', filter.minSeverityNumber)
+  add(columns.statusCode, '= ?', filter.status)
+  add(columns.kindCode, '= ?', filter.kind)
+  add(columns.durationNs, '>= ?::bigint', filter.minDuration)
+  add(columns.durationNs, '<= ?::bigint', filter.maxDuration)
+  for (const [key, value] of columns.attributes === undefined ? [] : attributes) {
+    const forms = formsOf(key, value).map((json) => `${columns.attributes} @> $${values.push(json)}::jsonb`)
+    conditions.push(`(${forms.join(' or ')})`)
   }
   return { where: `where ${conditions.length === 0 ? 'true' : conditions.join(' and ')}`, values }
+}
+
+/** `42` is meant as a number as well as a text: who filters does not know which it was sent as. */
+function formsOf(key: string, value: string): readonly string[] {
+  const name = JSON.stringify(key)
+  const isLiteral = /^(?:-?(?:0|[1-9]\d{0,30})(?:\.\d{1,30})?|true|false|null)$/.test(value)
+  return [`{${name}:${JSON.stringify(value)}}`, ...(isLiteral ? [`{${name}:${value}}`] : [])]
 }
 
 /** Unix nanoseconds as a `timestamptz` literal, cut to its microseconds. */

@@ -3,8 +3,18 @@ import type pg from 'pg'
 import type { Attributes, AttributeValue } from '../models/attributes.ts'
 import type { ContentLog } from '../models/conversation/conversation.ts'
 import { parseJson } from '../models/json.ts'
-import { filterSql, type RecordFilter } from './filter.ts'
+import { type FilterColumns, filterSql, type RecordFilter } from './filter.ts'
 import { streamRows } from './stream-rows.ts'
+
+export const LOG_RECORD_COLUMNS: FilterColumns = {
+  time: 'time',
+  timeUnixNano: 'time_unix_nano',
+  texts: { service: 'service', environment: 'environment', name: 'event_name' },
+  traceId: 'trace_id',
+  spanId: 'span_id',
+  severityNumber: 'severity_number',
+  attributes: 'hot_attributes',
+}
 
 /** A log record in the shape of the wire contract, in normal form. */
 const LOG_RECORD_JSON = `
@@ -41,13 +51,7 @@ export class LogRecordRepository {
 
   /** Log records that match, newest first: a stream of rows with one column, the record as JSON text. */
   streamLogRecords(filter: RecordFilter, signal: AbortSignal): Promise<Readable> {
-    const { text, values } = filterSql(filter, {
-      time: 'time',
-      timeUnixNano: 'time_unix_nano',
-      texts: { service: 'service' },
-      traceId: 'trace_id',
-      severityNumber: 'severity_number',
-    })
+    const { text, values } = filterSql(filter, LOG_RECORD_COLUMNS)
     return streamRows(this.#pool, { text: `select ${LOG_RECORD_JSON} from log_view ${text}`, values }, signal)
   }
 

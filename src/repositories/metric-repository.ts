@@ -1,7 +1,14 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
-import { filterSql, type RecordFilter } from './filter.ts'
+import { type FilterColumns, filterSql, type RecordFilter } from './filter.ts'
 import { streamRows } from './stream-rows.ts'
+
+export const POINT_COLUMNS: FilterColumns = {
+  time: 'time',
+  timeUnixNano: 'time_unix_nano',
+  texts: { service: 'service', environment: 'environment', name: 'name' },
+  attributes: 'attributes',
+}
 
 /** A data point in the shape of the wire contract, in normal form. */
 const POINT_JSON = `
@@ -53,11 +60,7 @@ export class MetricRepository {
 
   /** Data points that match, newest first: a stream of rows with one column, the point as JSON text. */
   streamPoints(filter: RecordFilter, signal: AbortSignal): Promise<Readable> {
-    const { text, values } = filterSql(filter, {
-      time: 'time',
-      timeUnixNano: 'time_unix_nano',
-      texts: { service: 'service', name: 'name' },
-    })
+    const { text, values } = filterSql(filter, POINT_COLUMNS)
     return streamRows(this.#pool, { text: `select ${POINT_JSON} from point_view ${text}`, values }, signal)
   }
 }

@@ -6,10 +6,9 @@ import { streamRows } from './stream-rows.ts'
 /** The agent around the calls may have instructions alone, or no answer. */
 const SPANS_LOOKED_AT = 4
 
-const COLUMNS: FilterColumns = {
+export const SESSION_COLUMNS: FilterColumns = {
   time: 'start_time',
   timeUnixNano: 'start_time_unix_nano',
-  traceId: 'trace_id',
   texts: { service: 'service', user: 'user_id', session: 'session_id' },
 }
 
@@ -43,7 +42,7 @@ export class SessionRepository {
    * startTimeUnixNano, endTimeUnixNano, turnCount, errorCount, inputTokens, outputTokens, cost}`. A turn is a trace; tokens and cost are those of all its calls.
    */
   streamSessions(filter: RecordFilter, signal: AbortSignal): Promise<Readable> {
-    const { where, values } = whereSql(filter, COLUMNS)
+    const { where, values } = whereSql(filter, SESSION_COLUMNS)
     const text = `
       select (jsonb_build_object('sessionId', session_id, 'userIds', user_ids, 'services', services,
           'startTimeUnixNano', start_time_unix_nano::text, 'endTimeUnixNano', end_time_unix_nano::text,
@@ -74,7 +73,7 @@ export class SessionRepository {
     filter: Omit<RecordFilter, 'session'>,
     signal: AbortSignal,
   ): Promise<Readable> {
-    const { where, values } = whereSql({ ...filter, session: sessionId }, COLUMNS)
+    const { where, values } = whereSql({ ...filter, session: sessionId }, SESSION_COLUMNS)
     const text = `
       select (jsonb_build_object('traceId', trace_id_hex, 'startTimeUnixNano', start_time_unix_nano::text,
           'durationNs', duration_ns, 'name', root_name, 'service', root_service, 'spanCount', span_count,

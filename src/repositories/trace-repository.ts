@@ -1,8 +1,30 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
-import { filterSql, type RecordFilter } from './filter.ts'
+import { type FilterColumns, filterSql, type RecordFilter } from './filter.ts'
 import { streamRows } from './stream-rows.ts'
 import type { TreeSpan } from './tree-order.ts'
+
+export const SPAN_COLUMNS: FilterColumns = {
+  time: 'start_time',
+  timeUnixNano: 'start_time_unix_nano',
+  texts: {
+    service: 'service',
+    environment: 'environment',
+    name: 'name',
+    model: 'model',
+    provider: 'provider',
+    operation: 'operation',
+    prompt: 'prompt_name',
+    user: 'user_id',
+    session: 'session_id',
+  },
+  traceId: 'trace_id',
+  spanId: 'span_id',
+  statusCode: 'status_code',
+  kindCode: 'kind_code',
+  durationNs: 'duration_ns',
+  attributes: 'hot_attributes',
+}
 
 /** A span in the shape of the wire contract, in normal form: nulls of absent fields are left out, those of attributes are kept. */
 const SPAN_JSON = `
@@ -56,21 +78,7 @@ export class TraceRepository {
 
   /** Spans that match, newest first: a stream of rows with one column, the span as JSON text. */
   streamSpans(filter: RecordFilter, signal: AbortSignal): Promise<Readable> {
-    const { text, values } = filterSql(filter, {
-      time: 'start_time',
-      timeUnixNano: 'start_time_unix_nano',
-      traceId: 'trace_id',
-      texts: {
-        service: 'service',
-        name: 'name',
-        model: 'model',
-        provider: 'provider',
-        operation: 'operation',
-        prompt: 'prompt_name',
-        user: 'user_id',
-        session: 'session_id',
-      },
-    })
+    const { text, values } = filterSql(filter, SPAN_COLUMNS)
     return streamRows(this.#pool, { text: `select ${SPAN_JSON} from span_view ${text}`, values }, signal)
   }
 

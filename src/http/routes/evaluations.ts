@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import {
+  EVALUATION_COLUMNS,
   EVALUATION_GROUPS,
   type EvaluationGroup,
   type EvaluationRepository,
@@ -7,32 +8,8 @@ import {
 import { clientGone } from '../client-gone.ts'
 import { jsonStream } from '../encoders/json-stream.ts'
 import { BadParameter } from '../problem.ts'
-import { type FilterQuery, readFilter } from './filter-query.ts'
-import {
-  COMMON_PARAMETERS,
-  contentTypeOf,
-  readFormat,
-  TEXT_PARAMETER as TEXT,
-  TRACE_ID_PARAMETER,
-} from './query-parameters.ts'
-
-const PARAMETERS = {
-  ...COMMON_PARAMETERS,
-  name: TEXT,
-  label: TEXT,
-  traceId: TRACE_ID_PARAMETER,
-  service: TEXT,
-  model: TEXT,
-  provider: TEXT,
-  operation: TEXT,
-  prompt: TEXT,
-  user: TEXT,
-  session: TEXT,
-}
-
-const querystring = (properties: Readonly<Record<string, unknown>>) => ({
-  schema: { querystring: { type: 'object', additionalProperties: false, properties } },
-})
+import { type FilterQuery, filterSchema, readFilter } from './filter-query.ts'
+import { contentTypeOf, readFormat, TEXT_PARAMETER } from './query-parameters.ts'
 
 /** Evaluations of calls, and how they came out. */
 export function evaluationRoutes(
@@ -41,7 +18,7 @@ export function evaluationRoutes(
 ): void {
   app.get<{ Querystring: FilterQuery }>(
     '/api/v1/evaluations',
-    querystring(PARAMETERS),
+    { schema: { querystring: filterSchema(EVALUATION_COLUMNS) } },
     async ({ query, headers }, reply) => {
       const format = readFormat(query, headers.accept)
       const rows = await evaluations.streamEvaluations(readFilter(query, format), clientGone(reply))
@@ -50,7 +27,7 @@ export function evaluationRoutes(
   )
   app.get<{ Querystring: FilterQuery & { by?: string } }>(
     '/api/v1/evaluations/stats',
-    querystring({ ...PARAMETERS, by: TEXT }),
+    { schema: { querystring: filterSchema(EVALUATION_COLUMNS, { by: TEXT_PARAMETER }) } },
     async ({ query, headers }, reply) => {
       const format = readFormat(query, headers.accept)
       const groups = readGroups(query.by)

@@ -1,16 +1,15 @@
 import type { FastifyInstance } from 'fastify'
-import type { SessionRepository } from '../../repositories/session-repository.ts'
+import { SESSION_COLUMNS, type SessionRepository } from '../../repositories/session-repository.ts'
 import { readSessionView } from '../../repositories/session-view.ts'
 import { clientGone } from '../client-gone.ts'
 import { jsonDocument } from '../encoders/json-document.ts'
 import { jsonStream } from '../encoders/json-stream.ts'
 import { sendProblem } from '../problem.ts'
-import { type FilterQuery, readFilter } from './filter-query.ts'
-import { COMMON_PARAMETERS, contentTypeOf, readFormat, TEXT_PARAMETER } from './query-parameters.ts'
+import { type FilterQuery, filterSchema, readFilter } from './filter-query.ts'
+import { contentTypeOf, readFormat, TEXT_PARAMETER } from './query-parameters.ts'
 
-const PARAMETERS = { ...COMMON_PARAMETERS, service: TEXT_PARAMETER, user: TEXT_PARAMETER }
-
-const schema = { querystring: { type: 'object', additionalProperties: false, properties: PARAMETERS } }
+const { session: _, ...texts } = SESSION_COLUMNS.texts
+const schema = { querystring: filterSchema({ ...SESSION_COLUMNS, texts }) }
 
 /** Sessions of users, and one of them with its turns in order. */
 export function sessionRoutes(
