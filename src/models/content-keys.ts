@@ -15,6 +15,10 @@ const CONTENT_KEY = new RegExp(
     'gen_ai\\.retrieval\\.(?:query\\.text|documents)',
     'retrieval\\.documents\\..*',
     'reranker\\.(?:query|(?:input|output)_documents\\..*)',
+    'gen_ai\\.evaluation\\.explanation',
+    '(?:(?:trace|session)\\.)?(?:annotations|evaluations)\\.\\d+\\.(?:annotation|evaluation)\\.explanation',
+    'braintrust\\.(?:input|output)(?:_json)?',
+    '(?:pydantic_ai\\.)?all_messages(?:_events)?',
     'embedding\\.(?:text|vector|embeddings(?:\\..*)?)',
     '(?:input|output)\\.value',
     'traceloop\\.entity\\.(?:input|output)',
@@ -29,10 +33,13 @@ const CONTENT_KEY = new RegExp(
 
 /** Programs have few attribute names, and each is looked at once a span. Past so many, all are forgotten: they cost a regular expression again. */
 const MAX_KNOWN_KEYS = 10_000
+/** Longer ones are not remembered. */
+const MAX_KNOWN_KEY_LENGTH = 256
 const known = new Map<string, boolean>()
 
 /** Whether an attribute is the body of a prompt or a completion. */
 export function isContentKey(key: string): boolean {
+  if (key.length > MAX_KNOWN_KEY_LENGTH) return CONTENT_KEY.test(key)
   let isContent = known.get(key)
   if (isContent === undefined) {
     isContent = CONTENT_KEY.test(key)

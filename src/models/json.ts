@@ -43,6 +43,13 @@ export function parseJson(text: string): ParsedJson {
   }
 }
 
+/** Whether a text may be an object or a list of JSON. */
+export function looksLikeJson(text: string): boolean {
+  return BEGINS_AS_JSON.test(text)
+}
+
+const BEGINS_AS_JSON = /^\s*[[{]/
+
 /** A whole text that is one number: nothing stands before its digits. */
 function startsWithDigit(text: string): boolean {
   const code = text.charCodeAt(0)

@@ -1,4 +1,6 @@
+import type { Attributes } from '../models/attributes.ts'
 import { isMessageEvent } from '../models/content-events.ts'
+import { isPlainObject } from '../models/decode-fields.ts'
 import { SPAN_ID_DIGITS, TRACE_ID_DIGITS } from '../models/decode-id.ts'
 import { evaluationsOfLog } from '../models/evaluations/evaluations-of-log.ts'
 import { eventNameOf } from '../models/event-name.ts'
@@ -74,9 +76,11 @@ export const LOG_RECORD_TABLE: TelemetryTable<LogRecord, SourceRefs, ScannedLogR
   ],
 }
 
-/** The body of an event that is a message. */
+/** The body of an event that is a message, or that holds messages by name (`gen_ai.client.inference.operation.details`). */
 function isBodyContent(record: LogRecord): boolean {
-  return record.body !== undefined && isMessageEvent(eventNameOf(record))
+  const { body } = record
+  if (body === undefined) return false
+  return isMessageEvent(eventNameOf(record)) || (isPlainObject(body) && hasContent(body as Attributes))
 }
 
 function hasContentOf(record: LogRecord): boolean {

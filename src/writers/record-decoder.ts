@@ -47,10 +47,16 @@ export class RecordDecoder<T> {
     this.signal = signal
     const decode = RECORD_DECODERS[signal] as (input: unknown, context: DecodeContext) => Decoded<T>
     this.#decode = privacy.isIdle ? decode : (input, context) => keepPrivate(decode(input, context), context)
-    const keepPrivate = ({ record, rejection }: Decoded<T>, { redacted }: DecodeContext): Decoded<T> =>
-      rejection === undefined
-        ? { record: privacy.record(signal, record as object, redacted) as T }
-        : { rejection: { ...rejection, detail: privacy.redactor.text(rejection.detail, redacted) } }
+    const keepPrivate = (decoded: Decoded<T>, { redacted }: DecodeContext): Decoded<T> => {
+      if (decoded.rejection !== undefined) return decoded
+      try {
+        return { record: privacy.record(signal, decoded.record as object, redacted) as T }
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error
+        const detail = `what must not be kept of it cannot be told from the rest: ${error.message}`
+        return { rejection: { reason: 'too_deep', detail } }
+      }
+    }
     this.#privacy = privacy
     this.#limits = { ...DEFAULT_RECORD_LIMITS, ...limits }
     this.#scanner = new RecordScanner(SCANS[signal](), this.#limits.maxDepth)

@@ -1,4 +1,5 @@
 import { isPlainObject } from '../decode-fields.ts'
+import { NamePattern } from '../name-pattern.ts'
 import type { TokenRates } from './call-cost.ts'
 import type { ModelPrices, Price } from './price-list.ts'
 
@@ -111,8 +112,8 @@ class PricesReader {
     return ms
   }
 
-  #pattern(path: string, value: unknown): string {
-    return this.#text(path, value).toLowerCase()
+  #pattern(path: string, value: unknown): NamePattern {
+    return new NamePattern(this.#text(path, value).toLowerCase())
   }
 
   #text(path: string, value: unknown): string {

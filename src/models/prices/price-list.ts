@@ -1,12 +1,12 @@
-import { matchesPattern } from '../name-pattern.ts'
+import type { NamePattern } from '../name-pattern.ts'
 import { type CallTokens, costOfCall, type TokenRates } from './call-cost.ts'
 
 /** What calls of some models cost. */
 export interface ModelPrices {
-  /** Patterns of names in lower case, see `matchesPattern`. */
-  readonly models: readonly string[]
+  /** Patterns of names in lower case. */
+  readonly models: readonly NamePattern[]
   /** A pattern; undefined for any provider. */
-  readonly provider: string | undefined
+  readonly provider: NamePattern | undefined
   /** Newest first. */
   readonly prices: readonly Price[]
 }
@@ -77,8 +77,8 @@ export class PriceList {
       const name = bareName(model)
       const found = this.#entries.find(
         (entry) =>
-          (entry.provider === undefined || matchesPattern(entry.provider, sold)) &&
-          entry.models.some((pattern) => matchesPattern(pattern, name)),
+          (entry.provider === undefined || entry.provider.matches(sold)) &&
+          entry.models.some((pattern) => pattern.matches(name)),
       )
       if (found !== undefined) return found
     }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Attributes, AttributeValue } from '../attributes.ts'
 import { isContentKey } from '../content-keys.ts'
-import { parseJson, stringifyJson } from '../json.ts'
+import { looksLikeJson, parseJson, stringifyJson } from '../json.ts'
 import { copyMembers, setOwn } from '../normalize-value.ts'
 
 /** What is kept of prompts and completions. */
@@ -12,8 +12,8 @@ export type ContentPolicyName = (typeof CONTENT_POLICIES)[number]
 const CUT = /… \[\d{1,10} characters\]$/
 const CUT_MAX_CHARACTERS = 26
 const HASHED = /^sha256:[0-9a-f]{64}$/
-/** Messages are written as JSON in a text: what they say is cut, not their JSON, so that they can still be read. */
-const IS_JSON = /^\s*[[{]/
+/** What is deeper is left out: no message is. */
+const MAX_DEPTH = 256
 
 /**
  * Applies the policy to the bodies of prompts and completions. What went through it once is not changed by going through it again.
@@ -38,7 +38,7 @@ export class ContentPolicy {
   apply(value: AttributeValue): AttributeValue | undefined {
     if (this.#name === 'keep' || value === null) return value
     if (this.#name === 'drop') return undefined
-    if (this.#name === 'truncate') return this.#cut(value)
+    if (this.#name === 'truncate') return this.#cut(value, 0)
     const text = typeof value === 'string' ? value : stringifyJson(value)
     return HASHED.test(text) ? text : `sha256:${createHash('sha256').update(text).digest('hex')}`
   }
@@ -59,21 +59,23 @@ export class ContentPolicy {
     return copy ?? attributes
   }
 
-  #cut(value: AttributeValue): AttributeValue {
-    if (typeof value === 'string') return this.#cutText(value)
+  #cut(value: AttributeValue, depth: number): AttributeValue {
+    if (typeof value === 'string') return this.#cutText(value, depth)
     if (typeof value !== 'object' || value === null) return value
-    if (Array.isArray(value)) return value.map((item: AttributeValue) => this.#cut(item))
+    if (depth >= MAX_DEPTH) return null
+    if (Array.isArray(value)) return value.map((item: AttributeValue) => this.#cut(item, depth + 1))
     const copy = copyMembers(value as Attributes)
-    for (const key of Object.keys(copy)) setOwn(copy, key, this.#cut(copy[key] ?? null))
+    for (const key of Object.keys(copy)) setOwn(copy, key, this.#cut(copy[key] ?? null, depth + 1))
     return copy
   }
 
-  #cutText(text: string): string {
+  /** Messages are written as JSON in a text: what they say is cut, not their JSON, so that they can still be read. */
+  #cutText(text: string, depth: number): string {
     const max = this.#maxCharacters
     if (text.length <= max || (text.length <= max + CUT_MAX_CHARACTERS && CUT.test(text))) return text
-    if (IS_JSON.test(text)) {
+    if (looksLikeJson(text)) {
       const { value } = parseJson(text)
-      if (value !== undefined) return stringifyJson(this.#cut(value as AttributeValue))
+      if (value !== undefined) return stringifyJson(this.#cut(value as AttributeValue, depth + 1))
     }
     // Never between the halves of a character.
     const last = text.charCodeAt(max - 1)

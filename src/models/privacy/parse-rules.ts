@@ -1,5 +1,6 @@
 import { RE2JS } from 're2js'
 import { isPlainObject } from '../decode-fields.ts'
+import { NamePattern } from '../name-pattern.ts'
 import { READY_RULE_NAMES } from './ready-rules.ts'
 import { type RedactionRule, RULE_NAME } from './redaction-rule.ts'
 
@@ -45,7 +46,7 @@ function parseRule(rule: unknown, path: string, problems: string[]): RedactionRu
   if (values === undefined && isKeys && keys.length === 0) problems.push(`${path} must have keys or values`)
   return {
     name: String(name),
-    keys: isKeys ? keys.map((key) => String(key).toLowerCase()) : [],
+    keys: isKeys ? keys.map((key) => new NamePattern(String(key).toLowerCase())) : [],
     hide: values === undefined ? undefined : parsePattern(values, `${path}.values`, problems),
   }
 }

@@ -2,6 +2,7 @@ import type { Attributes } from '../attributes.ts'
 import { isMessageBody, isMessageEvent } from '../content-events.ts'
 import { isContentKey } from '../content-keys.ts'
 import type { DataPoint } from '../data-point.ts'
+import { isPlainObject } from '../decode-fields.ts'
 import { eventNameOf } from '../event-name.ts'
 import type { LogRecord } from '../log-record.ts'
 import type { InstrumentationScope, Resource } from '../resource.ts'
@@ -46,6 +47,7 @@ export class Privacy {
       ...span,
       ...this.#origin(span, tally),
       name: redactor.text(span.name, tally),
+      traceState: redactor.text(span.traceState, tally),
       status: { code: span.status.code, message: redactor.text(span.status.message, tally) },
       attributes: this.#attributes(span.attributes, tally),
       events: span.events.map((event) => ({
@@ -53,7 +55,11 @@ export class Privacy {
         name: redactor.text(event.name, tally),
         attributes: this.#attributes(event.attributes, tally, isMessageEvent(event.name)),
       })),
-      links: span.links.map((link) => ({ ...link, attributes: this.#attributes(link.attributes, tally) })),
+      links: span.links.map((link) => ({
+        ...link,
+        traceState: redactor.text(link.traceState, tally),
+        attributes: this.#attributes(link.attributes, tally),
+      })),
     }
   }
 
@@ -61,20 +67,29 @@ export class Privacy {
     const { redactor } = this
     const isMessage = isMessageEvent(eventNameOf(record))
     const body = record.body === undefined ? undefined : redactor.value(record.body, tally)
+    const keptBody = isPlainObject(body) ? this.content.attributes(body as Attributes) : body
     return {
       ...record,
       ...this.#origin(record, tally),
       severityText: redactor.text(record.severityText, tally),
       eventName: redactor.text(record.eventName, tally),
-      body: isMessage && body !== undefined ? this.content.apply(body) : body,
+      body: isMessage && keptBody !== undefined ? this.content.apply(keptBody) : keptBody,
       attributes: this.#attributes(record.attributes, tally, isMessage),
     }
   }
 
   #point(point: DataPoint, tally: RedactionTally): DataPoint {
+    const { redactor } = this
+    const { metric } = point
     return {
       ...point,
       ...this.#origin(point, tally),
+      metric: {
+        ...metric,
+        name: redactor.text(metric.name, tally),
+        unit: redactor.text(metric.unit, tally),
+        description: redactor.text(metric.description, tally),
+      },
       attributes: this.#attributes(point.attributes, tally),
       exemplars: point.exemplars.map((exemplar) => ({
         ...exemplar,
@@ -90,8 +105,16 @@ export class Privacy {
     const { redactor } = this
     return {
       service: redactor.text(service, tally),
-      resource: { ...resource, attributes: redactor.attributes(resource.attributes, tally) },
-      scope: { ...scope, attributes: redactor.attributes(scope.attributes, tally) },
+      resource: {
+        schemaUrl: redactor.text(resource.schemaUrl, tally),
+        attributes: this.#attributes(resource.attributes, tally),
+      },
+      scope: {
+        name: redactor.text(scope.name, tally),
+        version: redactor.text(scope.version, tally),
+        schemaUrl: redactor.text(scope.schemaUrl, tally),
+        attributes: this.#attributes(scope.attributes, tally),
+      },
     }
   }
 

@@ -4,10 +4,12 @@ import { isContentKey } from '../content-keys.ts'
 import { type DeadLetter, NOT_KEPT } from '../dead-letter.ts'
 import { isPlainObject } from '../decode-fields.ts'
 import { encodeResp } from '../encode-resp.ts'
-import { parseJson } from '../json.ts'
+import { isEventNameKey } from '../event-name.ts'
+import { looksLikeJson, parseJson } from '../json.ts'
 import { looseRecordJson } from '../loose-record.ts'
 import { setOwn } from '../normalize-value.ts'
 import { parseResp } from '../parse-resp.ts'
+import { hasRepeatedNames } from '../repeated-names.ts'
 import type { Privacy } from './privacy.ts'
 import type { RedactionTally } from './redaction-tally.ts'
 
@@ -18,10 +20,20 @@ import type { RedactionTally } from './redaction-tally.ts'
 export function privateLetter(letter: DeadLetter, privacy: Privacy, tally: RedactionTally): DeadLetter {
   if (privacy.isIdle || privacy.sparesLetters) return letter
   const detail = privacy.redactor.text(letter.detail, tally)
-  const payload = privatePayload(letter, new PayloadWalk(privacy, tally))
+  const payload = readablePayload(letter, new PayloadWalk(privacy, tally))
   if (payload !== undefined) return { ...letter, detail, payload }
   const why = `its payload of ${letter.payload.length} bytes cannot be read, so not redacted, and is not kept`
   return { ...letter, detail: `${detail}; ${why}`, payload: NOT_KEPT }
+}
+
+/** What is so deep or so long that the engine gives up cannot be read. */
+function readablePayload(letter: DeadLetter, walk: PayloadWalk): Buffer | undefined {
+  try {
+    return privatePayload(letter, walk)
+  } catch (error) {
+    if (error instanceof RangeError) return undefined
+    throw error
+  }
 }
 
 function privatePayload(
@@ -33,18 +45,17 @@ function privatePayload(
   const fields = parseResp(bytes)
   if (fields === undefined) return undefined
   const texts = fields.map((field) => field.toString('utf8'))
-  const isMessage = texts.some(
-    (name, index) => index % 2 === 0 && isEventName(name) && isMessageEvent(texts[index + 1]),
+  const named = Object.fromEntries(
+    texts.flatMap((name, index) => (index % 2 === 0 ? [[name, texts[index + 1]]] : [])),
   )
+  const isMessage = isMessageRecord(named)
   const kept: Buffer[] = []
   for (let index = 0; index + 1 < fields.length; index += 2) {
-    const value = walk.field(texts[index] ?? '', texts[index + 1] ?? '', isMessage)
+    const text = texts[index + 1] ?? ''
+    const value = walk.field(texts[index] ?? '', text, isMessage)
     if (value === undefined) return undefined
     // Bytes that are no UTF-8 stay what they are where nothing in them is hidden.
-    kept.push(
-      fields[index] ?? EMPTY,
-      value === texts[index + 1] ? (fields[index + 1] ?? EMPTY) : Buffer.from(value),
-    )
+    kept.push(fields[index] ?? EMPTY, value === text ? (fields[index + 1] ?? EMPTY) : Buffer.from(value))
   }
   return encodeResp(kept)
 }
@@ -52,7 +63,8 @@ function privatePayload(
 const EMPTY = Buffer.alloc(0)
 /** Deeper than any record may be; what is deeper is left out. */
 const MAX_DEPTH = 256
-const IS_JSON = /^\s*[[{]/
+/** Texts of JSON in texts of JSON. */
+const MAX_NESTED_TEXTS = 3
 
 class PayloadWalk {
   readonly #privacy: Privacy
@@ -66,45 +78,41 @@ class PayloadWalk {
   /** Undefined where it is no JSON; the very bytes where nothing is to be hidden. */
   json(bytes: Buffer): Buffer | undefined {
     const text = bytes.toString('utf8')
-    const kept = this.#jsonText(text, false)
+    const kept = this.#jsonText(text, { depth: 0, texts: 0, isMessage: false })
     return kept === text ? bytes : kept === undefined ? undefined : Buffer.from(kept)
   }
 
   /** A field of an entry: text, or JSON in a text. Undefined where it cannot be read. */
   field(name: string, text: string, isMessage: boolean): string | undefined {
-    if (!this.#isHidden(name, isMessage) && IS_JSON.test(text)) {
-      const kept = this.#jsonText(text, isMessage)
-      if (kept !== undefined) return kept
-    }
-    if (name === 'otlp' || name === 'json') return undefined
-    const kept = this.#member(name, text, { depth: 0, isMessage }) ?? ''
+    if ((name === 'otlp' || name === 'json') && (!looksLikeJson(text) || parseJson(text).rejection))
+      return undefined
+    const kept = this.#member(name, text, { depth: 0, texts: 0, isMessage }) ?? ''
     return typeof kept === 'string' ? kept : looseRecordJson(kept)
   }
 
-  #isHidden(name: string, isMessage: boolean): boolean {
-    return this.#privacy.redactor.hasRuleFor(name) || isBody(name, isMessage)
-  }
-
-  #jsonText(text: string, isMessage: boolean): string | undefined {
+  #jsonText(text: string, within: Within): string | undefined {
     const { value, rejection } = parseJson(text)
     if (rejection !== undefined) return undefined
     const before = looseRecordJson(value)
-    const kept = looseRecordJson(this.#value(value, { depth: 0, isMessage }))
-    return kept === before && !this.#privacy.redactor.hidesInJson(text) ? text : kept
+    const kept = looseRecordJson(this.#value(value, within))
+    return kept === before && !hasRepeatedNames(text, value) ? text : kept
   }
 
   #value(value: unknown, within: Within): AttributeValue {
     const depth = within.depth + 1
     if (depth > MAX_DEPTH) return null
     if (Array.isArray(value)) return value.map((item) => this.#value(item, { ...within, depth }))
+    if (typeof value === 'string' && looksLikeJson(value) && within.texts < MAX_NESTED_TEXTS) {
+      const kept = this.#jsonText(value, { ...within, depth, texts: within.texts + 1 })
+      if (kept !== undefined) return kept
+    }
     if (!isPlainObject(value)) return this.#privacy.redactor.value(value as AttributeValue, this.#tally)
-    const isMessage =
-      within.isMessage || Object.keys(value).some((name) => isEventName(name) && isMessageEvent(value[name]))
+    const isMessage = within.isMessage || isMessageRecord(value)
     const { key } = value
     const copy: Record<string, AttributeValue> = {}
     for (const name of Object.keys(value)) {
       const isPair = name === 'value' && typeof key === 'string'
-      const kept = this.#member(isPair ? key : name, value[name], { depth, isMessage })
+      const kept = this.#member(isPair ? key : name, value[name], { ...within, depth, isMessage })
       if (kept !== undefined) setOwn(copy, name, kept)
     }
     return copy
@@ -118,16 +126,32 @@ class PayloadWalk {
   }
 }
 
-/** What is around a value: containers, and an event that is a message. */
+/** What is around a value: containers, texts of JSON, and an event that is a message. */
 interface Within {
   readonly depth: number
+  readonly texts: number
   readonly isMessage: boolean
-}
-
-function isEventName(field: string): boolean {
-  return field === 'eventName' || field === 'name' || field === 'event.name'
 }
 
 function isBody(name: string, isMessage: boolean): boolean {
   return isContentKey(name) || (isMessage && (name === 'body' || isMessageBody(name)))
+}
+
+/** Whether an object is an event that is a message: its name is its own, or among its attributes, whatever form these have. */
+function isMessageRecord(value: Readonly<Record<string, unknown>>): boolean {
+  const { eventName, name, attributes } = value
+  const isNamed = isMessageEvent(eventName) || isMessageEvent(name) || namesMessage(value)
+  if (isNamed || attributes === undefined) return isNamed
+  const list = typeof attributes === 'string' ? parseJson(attributes).value : attributes
+  if (!Array.isArray(list)) return isPlainObject(list) && namesMessage(list)
+  return list.some(
+    (pair) =>
+      isPlainObject(pair) &&
+      isEventNameKey(String(pair.key)) &&
+      isMessageEvent(isPlainObject(pair.value) ? pair.value.stringValue : pair.value),
+  )
+}
+
+function namesMessage(attributes: Readonly<Record<string, unknown>>): boolean {
+  return Object.keys(attributes).some((name) => isEventNameKey(name) && isMessageEvent(attributes[name]))
 }

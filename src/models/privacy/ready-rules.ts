@@ -1,3 +1,4 @@
+import { NamePattern } from '../name-pattern.ts'
 import { isCardNumber } from './card-number.ts'
 import type { RedactionRule } from './redaction-rule.ts'
 
@@ -70,13 +71,33 @@ const TOKEN = new RegExp(
   [
     '(?<![\\w-])eyJ[\\w-]{8,}\\.eyJ[\\w-]{8,}(?:\\.[\\w-]*)?',
     '(?<![\\w-])(?:bearer|basic)[ \\t]{1,4}[\\w.~+/-]{12,}=*',
-    '(?<=://)[^\\s/:@"\'<>]{0,128}:[^\\s/@"\'<>]{1,128}(?=@)',
+    '(?<=://)[^\\s/:@"\'<>]{0,256}:[^\\s/@"\'<>]{1,1024}(?=@)',
   ].join('|'),
   'gi',
 )
 
 /** One of these is in all that {@link TOKEN} finds; case does not count. */
 const TOKEN_MARKS = /eyj|:\/\/|bearer|basic/i
+
+const names = (...patterns: readonly string[]) => patterns.map((pattern) => new NamePattern(pattern))
+
+/** As names are without `_` and `-`: `api_key`, `api-key` and `apiKey` are one. */
+const KEY_NAMES = names(
+  ...['*password', '*passwd', '*passphrase', '*secret', '*credentials', '*apikey'],
+  ...['*privatekey', '*secretkey', '*accesskey', '*encryptionkey', '*signingkey'],
+)
+const TOKEN_NAMES = names(
+  ...['*authorization', 'cookie', '*.cookie', '*setcookie', 'token', '*.token', 'idtoken', '*.idtoken'],
+  ...[
+    '*accesstoken',
+    '*refreshtoken',
+    '*authtoken',
+    '*sessiontoken',
+    '*bearertoken',
+    '*csrftoken',
+    '*apitoken',
+  ],
+)
 
 /** The rules that come with the product. */
 export const READY_RULES: Readonly<Record<ReadyRuleName, RedactionRule>> = {
@@ -92,18 +113,12 @@ export const READY_RULES: Readonly<Record<ReadyRuleName, RedactionRule>> = {
   },
   key: {
     name: 'key',
-    keys: [
-      ...['*password', '*passwd', '*passphrase', '*secret', '*client_secret', '*credentials'],
-      ...['*api_key', '*api-key', '*apikey', '*private_key', '*secret_key', '*access_key'],
-    ],
+    keys: KEY_NAMES,
     hide: (text, mask) => (KEY_MARKS.some((mark) => text.includes(mark)) ? text.replace(KEY, mask) : text),
   },
   token: {
     name: 'token',
-    keys: [
-      ...['*authorization', 'cookie', '*.cookie', '*set-cookie', '*set_cookie', 'token', '*.token'],
-      ...['*access_token', '*refresh_token', '*id_token', '*auth_token', '*session_token', '*bearer_token'],
-    ],
+    keys: TOKEN_NAMES,
     hide: (text, mask) => (TOKEN_MARKS.test(text) ? text.replace(TOKEN, mask) : text),
   },
 }

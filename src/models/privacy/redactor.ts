@@ -1,65 +1,61 @@
 import type { Attributes, AttributeValue } from '../attributes.ts'
-import { parseJson, stringifyJson } from '../json.ts'
-import { matchesPattern } from '../name-pattern.ts'
+import { looksLikeJson, parseJson, stringifyJson } from '../json.ts'
 import { copyMembers, setOwn } from '../normalize-value.ts'
+import { hasRepeatedNames } from '../repeated-names.ts'
 import type { RedactionRule } from './redaction-rule.ts'
 import type { RedactionTally } from './redaction-tally.ts'
 
-/** Attribute names that are remembered. Past so many, all are looked at again. */
+/** Attribute names that are remembered. Past so many, all are looked at again; longer ones always are. */
 const MAX_KNOWN_KEYS = 10_000
+const MAX_KNOWN_KEY_LENGTH = 256
 /** Shorter numbers are no card's. */
 const MIN_LONG_NUMBER = 1e12
-
 /** Texts of JSON in texts of JSON. */
 const MAX_NESTED_TEXTS = 3
 /** No attribute is so deep, only JSON in a text: what is deeper is hidden, under the name of no rule. */
 const MAX_DEPTH = 256
 const TOO_DEEP = 'too_deep'
-const UNICODE_ESCAPE = /\\u([0-9a-f]{4})/gi
-const IS_JSON = /^\s*[[{]/
+/** Of JSON that cannot be parsed, cut off or inside other text: the letter of an escape is no part of the word behind it. */
+const ESCAPES = /\\[bfnrt]/g
+/** Private use: no letter, no digit, and nothing that is sent. */
+const ESCAPE_MARKS: Readonly<Record<string, string>> = {
+  '\\b': '\u{E5B0}',
+  '\\f': '\u{E5B1}',
+  '\\n': '\u{E5B2}',
+  '\\r': '\u{E5B3}',
+  '\\t': '\u{E5B4}',
+}
+const MARKS = /[\u{E5B0}-\u{E5B4}]/gu
 
 /** Hides what rules say in texts and attributes. What has nothing to hide is given back as it is, without a copy. */
 export class Redactor {
   readonly #rules: readonly RedactionRule[]
-  readonly #hasKeys: boolean
   readonly #byKey = new Map<string, RedactionRule | null>()
   #nestedTexts = 0
 
   constructor(rules: readonly RedactionRule[]) {
     this.#rules = rules
-    this.#hasKeys = rules.some(({ keys }) => keys.length > 0)
   }
 
   get isIdle(): boolean {
     return this.#rules.length === 0
   }
 
+  /** Messages and arguments of tools come as JSON in a text: of such a text what it says is looked at, and the names in it count, too. */
   text<T extends string | undefined>(text: T, tally: RedactionTally): T
   text(text: string | undefined, tally: RedactionTally): string | undefined {
-    if (text === undefined || text === '') return text
-    let kept = this.#hasKeys && IS_JSON.test(text) ? this.#jsonText(text, tally) : text
-    for (const { name, hide } of this.#rules) {
-      if (hide === undefined) continue
-      const hidden = hideIn(kept, name, hide)
-      if (hidden === kept) continue
-      kept = hidden
-      count(tally, name)
+    if (text === undefined || text === '' || this.isIdle) return text
+    if (looksLikeJson(text) && this.#nestedTexts < MAX_NESTED_TEXTS) {
+      const { value, rejection } = parseJson(text)
+      if (rejection === undefined) return this.#jsonText(text, value as AttributeValue, tally)
     }
-    return kept
+    if (!text.includes('\\') || text.search(MARKS) >= 0) return this.#plainText(text, tally)
+    const marked = text.replaceAll(ESCAPES, (letter) => ESCAPE_MARKS[letter] ?? letter)
+    const kept = this.#plainText(marked, tally)
+    return kept === marked ? text : kept.replaceAll(MARKS, unmarked)
   }
 
-  /**
-   * Whether JSON text holds something to hide that its values may not: of a name that is there twice, parsing leaves one value.
-   */
-  hidesInJson(text: string): boolean {
-    const unescaped = text.replaceAll(UNICODE_ESCAPE, (_, code) =>
-      String.fromCharCode(Number.parseInt(code, 16)),
-    )
-    return this.#rules.some(
-      ({ name, hide }) => hide !== undefined && hideIn(unescaped, name, hide) !== unescaped,
-    )
-  }
-
+  /** Whether an attribute of this name is hidden whatever it holds. */
   hasRuleFor(key: string): boolean {
     return this.#ruleOf(key) !== undefined
   }
@@ -67,8 +63,7 @@ export class Redactor {
   /** What stands instead of the value of an attribute of this name, or undefined where the name says nothing. */
   maskOfKey(key: string, tally: RedactionTally): string | undefined {
     const rule = this.#ruleOf(key)
-    if (rule === undefined) return undefined
-    return hideWhole(tally, rule.name)
+    return rule && hideWhole(tally, rule.name)
   }
 
   /** @param depth containers around it. */
@@ -89,6 +84,7 @@ export class Redactor {
   }
 
   attributes(attributes: Attributes, tally: RedactionTally, depth = 0): Attributes {
+    if (this.isIdle) return attributes
     let copy: Record<string, AttributeValue> | undefined
     for (const key of Object.keys(attributes)) {
       const value = attributes[key] ?? null
@@ -100,15 +96,23 @@ export class Redactor {
     return copy ?? attributes
   }
 
-  /** Arguments of tools and messages come as JSON in a text: the names in it count, too. */
-  #jsonText(text: string, tally: RedactionTally): string {
-    if (this.#nestedTexts >= MAX_NESTED_TEXTS) return text
-    const { value, rejection } = parseJson(text)
-    if (rejection !== undefined) return text
+  #plainText(text: string, tally: RedactionTally): string {
+    let kept = text
+    for (const { name, hide } of this.#rules) {
+      if (hide === undefined) continue
+      const hidden = hideIn(kept, name, hide)
+      if (hidden === kept) continue
+      kept = hidden
+      count(tally, name)
+    }
+    return kept
+  }
+
+  #jsonText(text: string, value: AttributeValue, tally: RedactionTally): string {
     this.#nestedTexts += 1
     try {
-      const kept = this.value(value as AttributeValue, tally)
-      return Object.is(kept, value) && !this.hidesInJson(text) ? text : stringifyJson(kept)
+      const kept = this.value(value, tally)
+      return Object.is(kept, value) && !hasRepeatedNames(text, value) ? text : stringifyJson(kept)
     } finally {
       this.#nestedTexts -= 1
     }
@@ -117,20 +121,32 @@ export class Redactor {
   #number(value: number | bigint, tally: RedactionTally): AttributeValue {
     if (value < MIN_LONG_NUMBER) return value
     const text = String(value)
-    const kept = this.text(text, tally)
+    const kept = this.#plainText(text, tally)
     return kept === text ? value : kept
   }
 
   #ruleOf(key: string): RedactionRule | undefined {
+    if (key.length > MAX_KNOWN_KEY_LENGTH) return this.#findRule(key)
     let known = this.#byKey.get(key)
     if (known === undefined) {
-      const name = key.toLowerCase()
-      known = this.#rules.find(({ keys }) => keys.some((pattern) => matchesPattern(pattern, name))) ?? null
+      known = this.#findRule(key) ?? null
       if (this.#byKey.size >= MAX_KNOWN_KEYS) this.#byKey.clear()
       this.#byKey.set(key, known)
     }
     return known ?? undefined
   }
+
+  #findRule(key: string): RedactionRule | undefined {
+    const name = key.toLowerCase()
+    const bare = name.replaceAll(/[_-]/g, '')
+    return this.#rules.find(({ keys }) =>
+      keys.some((pattern) => pattern.matches(name) || pattern.matches(bare)),
+    )
+  }
+}
+
+function unmarked(mark: string): string {
+  return Object.keys(ESCAPE_MARKS).find((letter) => ESCAPE_MARKS[letter] === mark) ?? mark
 }
 
 /** The engine of regular expressions gives up on texts of many megabytes, some of them: such a text is hidden as a whole. */

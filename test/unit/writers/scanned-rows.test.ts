@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { decodeEntry } from '../../../src/ingest/decode-entry.ts'
 import { GEN_AI_SOURCES } from '../../../src/models/gen-ai-sources.ts'
 import { parseJson } from '../../../src/models/json.ts'
+import { NamePattern } from '../../../src/models/name-pattern.ts'
 import { PriceList } from '../../../src/models/prices/price-list.ts'
 import { isScanned } from '../../../src/models/scan/scanned-record.ts'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../../../src/models/telemetry-signal.ts'
@@ -29,7 +30,11 @@ const rates = {
   reasoning: 7,
 }
 const PRICES = new PriceList([
-  { models: ['stop', '*a*'], provider: undefined, prices: [{ from: -Infinity, rates, above: undefined }] },
+  {
+    models: ['stop', '*a*'].map((pattern) => new NamePattern(pattern)),
+    provider: undefined,
+    prices: [{ from: -Infinity, rates, above: undefined }],
+  },
 ])
 const TABLES: Record<TelemetrySignal, TelemetryTable<object>> = {
   traces: createSpanTable(PRICES) as unknown as TelemetryTable<object>,
