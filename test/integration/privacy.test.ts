@@ -49,12 +49,20 @@ const ATTRIBUTES = {
   'gen_ai.input.messages': '[{"role":"user","parts":[{"type":"text","content":"what was said"}]}]',
   'gen_ai.tool.call.arguments': '{"password":"hunter2"}',
   'gen_ai.request.model': 'gpt-4o',
+  accessToken: 'hunter2',
+  'x-auth-token': 'hunter2',
+  'gen_ai.evaluation.explanation': 'what was said',
+  cut: `[{"content":"the key:\\n${SECRETS[2]} and `,
+  'braintrust.input_json': '"what was said"',
   'user.id': 'ada@example.com',
 }
 const SOURCE = {
   service: 'api ada@example.com',
-  resource: { attributes: { owner: ALL, 'owner.password': 'hunter2' } },
-  scope: { name: 's', attributes: { note: ALL } },
+  resource: {
+    attributes: { owner: ALL, 'owner.password': 'hunter2', 'input.value': 'what was said' },
+    schemaUrl: `https://x/${ALL}`,
+  },
+  scope: { name: ALL, version: ALL, schemaUrl: ALL, attributes: { note: ALL } },
 }
 
 function span(fields: object = {}) {
@@ -65,12 +73,13 @@ function span(fields: object = {}) {
     name: `call ${ALL}`,
     startTimeUnixNano: time,
     status: { code: 2, message: ALL },
+    traceState: ALL,
     attributes: ATTRIBUTES,
     events: [
       { timeUnixNano: time, name: 'exception', attributes: { 'exception.message': ALL, token: 'hunter2' } },
       { timeUnixNano: time, name: 'gen_ai.user.message', attributes: { content: 'what was said' } },
     ],
-    links: [{ traceId: TRACE_ID, spanId: '051581bf3cb55c14', attributes: ATTRIBUTES }],
+    links: [{ traceId: TRACE_ID, spanId: '051581bf3cb55c14', traceState: ALL, attributes: ATTRIBUTES }],
     ...SOURCE,
     ...fields,
   }
@@ -84,7 +93,9 @@ function point(fields: object = {}) {
   const time = `${Date.now()}000000`
   const exemplars = [{ timeUnixNano: time, value: 1, filteredAttributes: ATTRIBUTES }]
   return {
-    name: 'm',
+    name: ALL,
+    unit: ALL,
+    description: ALL,
     type: 'gauge',
     timeUnixNano: time,
     value: 1,
@@ -153,6 +164,24 @@ describe('what must not be kept', () => {
     )
     await add('logs', ...json(logRecord({ time: 'ada@example.com' })))
     await add('logs', 'otlp', JSON.stringify(OTLP_LOGS))
+    const details = { 'gen_ai.input.messages': [{ role: 'user', parts: [{ content: 'what was said' }] }] }
+    await add(
+      'logs',
+      ...json(logRecord({ eventName: 'gen_ai.client.inference.operation.details', body: details })),
+    )
+    await add(
+      'logs',
+      ...json(
+        logRecord({ attributes: { 'microsoft.custom_event.name': 'gen_ai.choice' }, body: 'what was said' }),
+      ),
+    )
+    const named = { 'event.name': 'gen_ai.choice' }
+    await add('logs', ...json({ time: 'x', attributes: named, body: 'what was said' }))
+    await add('logs', 'time', 'x', 'attributes', JSON.stringify(named), 'body', 'what was said')
+    const pairs = [{ key: 'event.name', value: { stringValue: 'gen_ai.choice' } }]
+    await add('logs', ...json({ time: 'x', attributes: pairs, body: { stringValue: 'what was said' } }))
+    await add('logs', ...json(JSON.stringify({ time: 'x', attributes: ATTRIBUTES })))
+    await add('logs', 'json', `{"time":"x","message":"${SECRETS[0]}","message":"ok"}`)
     await add('logs', 'message', ALL, 'password', 'hunter2')
     await add('logs', 'json', `{"broken": "${ALL}"`)
     await add('logs', 'json', `{"a":"${ALL}"}`, 'beside', ALL)
@@ -164,7 +193,7 @@ describe('what must not be kept', () => {
         `select (select count(*)::int from spans) as spans, (select count(*)::int from log_records) as logs,
                 (select count(*)::int from metric_points) as points, (select count(*)::int from dead_letters) as letters`,
       )
-      expect(counts).toEqual({ spans: 3, logs: 5, points: 1, letters: 6 })
+      expect(counts).toEqual({ spans: 3, logs: 7, points: 1, letters: 11 })
     })
     const stored = await everything()
     for (const secret of SECRETS) expect(stored).not.toContain(secret)
@@ -195,6 +224,31 @@ describe('what must not be kept', () => {
     const stored = await everything()
     for (const secret of SECRETS) expect(stored).not.toContain(secret)
   })
+})
+
+test('no record ends ingest by its depth, whatever is to be kept of it', async () => {
+  for (const content of ['truncate', 'hash', 'drop']) {
+    const deep = await startTestService({ CONTENT: content, REDACT: 'email', BATCH_MAX_AGE_MS: '5' })
+    try {
+      const brackets = `${'['.repeat(50_000)}${']'.repeat(50_000)}`
+      const attributes = { 'gen_ai.input.messages': brackets, note: brackets }
+      for (const record of [
+        span({ attributes }),
+        span({ attributes, spanId: 'wrong' }),
+        span({ attributes: {} }),
+      ])
+        await deep.redis.xadd(`${deep.prefix}:traces`, '*', ...json(record))
+      await eventually(async () => {
+        const [counts] = await deep.query(
+          `select (select count(*)::int from spans) + (select count(*)::int from dead_letters) as records`,
+        )
+        expect(counts).toEqual({ records: 3 })
+      })
+      expect((await deep.get('/readyz')).status).toBe(200)
+    } finally {
+      await deep.close()
+    }
+  }
 })
 
 test('DEAD_LETTER_PAYLOAD=keep keeps what was refused as it came', async () => {

@@ -73,6 +73,23 @@ describe('in attributes', () => {
     },
   )
 
+  test('what is no JSON any more, cut off or in another text, is looked at past its escapes', () => {
+    const cut = '[{"content":"my key:\\nsk-proj-abcdefghijklmnop1234 and Bear'
+    expect(redact({ cut }).kept).toEqual({ cut: '[{"content":"my key:\\n[redacted:key] and Bear' })
+  })
+
+  test('JSON stays JSON', () => {
+    const code = JSON.stringify({ text: 'Look:\n@app.route("/") or ada@example.com' })
+    expect(redact({ code }).kept).toEqual({
+      code: JSON.stringify({ text: 'Look:\n@app.route("/") or [redacted:email]' }),
+    })
+  })
+
+  test('names are the same in every way to write them', () => {
+    const same = { accessToken: 'x', 'access-token': 'x', x_access_token: 'x', privateKey: 'x', apiKey: 'x' }
+    expect(new Set(Object.values(redact(same).kept))).toEqual(new Set(['[redacted:token]', '[redacted:key]']))
+  })
+
   test('what has nothing to hide is the very object that came', () => {
     const attributes = { a: 'text', b: [1, { c: null }], d: true }
     expect(redact(attributes)).toEqual({ kept: attributes, tally: {} })
