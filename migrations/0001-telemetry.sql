@@ -166,12 +166,12 @@ create index log_contents_entry on log_contents (entry_ms, entry_seq);
 create table evaluations (
   time timestamptz not null,
   time_unix_nano bigint not null,
+  resource_id bigint not null,
   entry_ms bigint not null,
   entry_seq bigint not null,
   record_index integer not null,
   position integer not null,
   signal text not null,
-  service text not null,
   name text not null,
   score double precision,
   label text,
@@ -192,6 +192,7 @@ comment on column evaluations.response_id is 'the answer that is judged, where t
 
 create index evaluations_name_time on evaluations (name, time);
 create index evaluations_trace_id on evaluations (trace_id) where trace_id is not null;
+create index evaluations_response_id on evaluations (response_id) where response_id is not null;
 
 create table metric_points (
   time timestamptz not null,

@@ -83,6 +83,7 @@ select
     where c.time = l.time and c.entry_ms = l.entry_ms and c.entry_seq = l.entry_seq and c.record_index = l.record_index
     limit 1) else l.body end as body,
   l.body_is_json,
+  l.has_content,
   l.event_name,
   l.trace_id,
   replace(l.trace_id::text, '-', '') as trace_id_hex,
@@ -157,7 +158,7 @@ left join metrics m on m.metric_id = s.metric_id
 left join resources r on r.resource_id = s.resource_id
 left join scopes c on c.scope_id = s.scope_id;
 
--- One row a trace. A call is counted once: agents and workflows repeat the usage of the calls below them, and so does
+-- One row a trace. A call is counted once: agents, workflows and tools repeat the usage of the calls below them, and so does
 -- a span right above a call that has a usage, too (two instrumentations of one call).
 create view traces as
 select
@@ -194,7 +195,7 @@ from (
     select trace_id, span_id, parent_span_id, start_time, start_time_unix_nano, duration_ns, name, service, status_code,
       input_tokens, output_tokens, cost,
       (input_tokens is not null or output_tokens is not null or cost is not null)
-        and coalesce(operation, '') not in ('invoke_agent', 'invoke_workflow') as has_usage
+        and coalesce(operation, '') not in ('create_agent', 'invoke_agent', 'invoke_workflow', 'execute_tool') as has_usage
     from spans
   ) s
   group by trace_id
@@ -203,7 +204,9 @@ left join lateral (
   select sum(c.input_tokens) as input_tokens, sum(c.output_tokens) as output_tokens, sum(c.cost) as cost
   from unnest(t.span_ids, t.parent_span_ids, t.input_tokens, t.output_tokens, t.costs)
     as c (span_id, parent_span_id, input_tokens, output_tokens, cost)
-  where not exists (select from unnest(t.parent_span_ids) as p (span_id) where p.span_id = c.span_id)
+  where not exists (
+    select from unnest(t.span_ids, t.parent_span_ids) as i (span_id, parent_span_id)
+    where i.parent_span_id = c.span_id and i.span_id <> c.span_id)
 ) u on true;
 
 -- One row a call to a model. Agents and workflows name the model they use, but the calls are the spans below them.
@@ -230,10 +233,10 @@ select
   e.explanation,
   e.evaluator,
   e.error_type,
-  e.service as evaluated_by_service,
-  coalesce(e.trace_id, a.trace_id) as trace_id,
-  replace(coalesce(e.trace_id, a.trace_id)::text, '-', '') as trace_id_hex,
-  encode(coalesce(e.span_id, a.span_id), 'hex') as span_id,
+  r.service as evaluated_by_service,
+  coalesce(a.trace_id, e.trace_id) as trace_id,
+  replace(coalesce(a.trace_id, e.trace_id)::text, '-', '') as trace_id_hex,
+  encode(coalesce(a.span_id, e.span_id), 'hex') as span_id,
   e.response_id,
   coalesce(e.session_id, s.session_id, a.session_id) as session_id,
   coalesce(s.service, a.service) as service,
@@ -249,6 +252,7 @@ select
   e.record_index,
   e.position
 from evaluations e
+left join resources r on r.resource_id = e.resource_id
 left join lateral (
   select s.session_id, s.service, s.operation, s.provider, s.request_model, s.response_model, s.prompt_name, s.prompt_version,
     s.user_id
@@ -260,7 +264,7 @@ left join lateral (
   select s.trace_id, s.span_id, s.session_id, s.service, s.operation, s.provider, s.request_model, s.response_model,
     s.prompt_name, s.prompt_version, s.user_id
   from spans s
-  where e.span_id is null and s.response_id = e.response_id
+  where e.span_id is null and s.response_id = e.response_id and s.name <> 'gen_ai.evaluation.result'
     and s.start_time > e.time - interval '31 days' and s.start_time < e.time + interval '1 day'
   order by s.start_time desc
   limit 1) a on true;

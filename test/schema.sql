@@ -23,12 +23,12 @@ create table dead_letters (
 create table evaluations (
   "time" timestamp with time zone not null,
   time_unix_nano bigint not null,
+  resource_id bigint not null,
   entry_ms bigint not null,
   entry_seq bigint not null,
   record_index integer not null,
   "position" integer not null,
   signal text not null,
-  service text not null,
   name text not null,
   score double precision,
   label text,
@@ -229,6 +229,8 @@ CREATE INDEX dead_letters_time ON dead_letters USING btree (dead_lettered_at);
 
 CREATE INDEX evaluations_name_time ON ONLY evaluations USING btree (name, "time");
 
+CREATE INDEX evaluations_response_id ON ONLY evaluations USING btree (response_id) WHERE (response_id IS NOT NULL);
+
 CREATE INDEX evaluations_trace_id ON ONLY evaluations USING btree (trace_id) WHERE (trace_id IS NOT NULL);
 
 CREATE INDEX ingest_ledger_committed_at ON ingest_ledger USING btree (committed_at);
@@ -299,10 +301,10 @@ create view evaluation_view (
     e.explanation,
     e.evaluator,
     e.error_type,
-    e.service AS evaluated_by_service,
-    COALESCE(e.trace_id, a.trace_id) AS trace_id,
-    replace(COALESCE(e.trace_id, a.trace_id)::text, '-'::text, ''::text) AS trace_id_hex,
-    encode(COALESCE(e.span_id, a.span_id), 'hex'::text) AS span_id,
+    r.service AS evaluated_by_service,
+    COALESCE(a.trace_id, e.trace_id) AS trace_id,
+    replace(COALESCE(a.trace_id, e.trace_id)::text, '-'::text, ''::text) AS trace_id_hex,
+    encode(COALESCE(a.span_id, e.span_id), 'hex'::text) AS span_id,
     e.response_id,
     COALESCE(e.session_id, s.session_id, a.session_id) AS session_id,
     COALESCE(s.service, a.service) AS service,
@@ -318,6 +320,7 @@ create view evaluation_view (
     e.record_index,
     e."position"
    FROM evaluations e
+     LEFT JOIN resources r ON r.resource_id = e.resource_id
      LEFT JOIN LATERAL ( SELECT s_1.session_id,
             s_1.service,
             s_1.operation,
@@ -342,7 +345,7 @@ create view evaluation_view (
             s_1.prompt_version,
             s_1.user_id
            FROM spans s_1
-          WHERE e.span_id IS NULL AND s_1.response_id = e.response_id AND s_1.start_time > (e."time" - '31 days'::interval) AND s_1.start_time < (e."time" + '1 day'::interval)
+          WHERE e.span_id IS NULL AND s_1.response_id = e.response_id AND s_1.name <> 'gen_ai.evaluation.result'::text AND s_1.start_time > (e."time" - '31 days'::interval) AND s_1.start_time < (e."time" + '1 day'::interval)
           ORDER BY s_1.start_time DESC
          LIMIT 1) a ON true;
 
@@ -418,6 +421,7 @@ create view log_view (
   environment text,
   body text,
   body_is_json boolean,
+  has_content boolean,
   event_name text,
   trace_id uuid,
   trace_id_hex text,
@@ -455,6 +459,7 @@ create view log_view (
             ELSE l.body
         END AS body,
     l.body_is_json,
+    l.has_content,
     l.event_name,
     l.trace_id,
     replace(l.trace_id::text, '-'::text, ''::text) AS trace_id_hex,
@@ -761,7 +766,7 @@ create view traces (
                     spans.input_tokens,
                     spans.output_tokens,
                     spans.cost,
-                    (spans.input_tokens IS NOT NULL OR spans.output_tokens IS NOT NULL OR spans.cost IS NOT NULL) AND (COALESCE(spans.operation, ''::text) <> ALL (ARRAY['invoke_agent'::text, 'invoke_workflow'::text])) AS has_usage
+                    (spans.input_tokens IS NOT NULL OR spans.output_tokens IS NOT NULL OR spans.cost IS NOT NULL) AND (COALESCE(spans.operation, ''::text) <> ALL (ARRAY['create_agent'::text, 'invoke_agent'::text, 'invoke_workflow'::text, 'execute_tool'::text])) AS has_usage
                    FROM spans) s
           GROUP BY s.trace_id) t
      LEFT JOIN LATERAL ( SELECT sum(c.input_tokens) AS input_tokens,
@@ -769,8 +774,8 @@ create view traces (
             sum(c.cost) AS cost
            FROM UNNEST(t.span_ids, t.parent_span_ids, t.input_tokens, t.output_tokens, t.costs) c(span_id, parent_span_id, input_tokens, output_tokens, cost)
           WHERE NOT (EXISTS ( SELECT
-                   FROM unnest(t.parent_span_ids) p(span_id)
-                  WHERE p.span_id = c.span_id))) u ON true;
+                   FROM UNNEST(t.span_ids, t.parent_span_ids) i(span_id, parent_span_id)
+                  WHERE i.parent_span_id = c.span_id AND i.span_id <> c.span_id))) u ON true;
 
 comment on column dead_letters.payload_form is 'record: the refused record as JSON; json: the bytes of the json field; entry: all fields of the entry in RESP';
 

@@ -15,8 +15,9 @@ import { formatCount } from './text-table.ts'
 const EXAMPLES = `
 Ingest computes the cost of each call by the prices of the time it was made. Where a
 price was missing or wrong, put it into a file (PRICES_FILE; prices.yaml says how), have
-the service started with it, and run this. A cost that was sent with a call is kept. It
-may be cut off and run again; what is right already is not touched.
+the service started with it, and run this. A cost that was sent with a call is kept, and
+one whose price is not known now. It may be cut off and run again; what is right already
+is not touched.
 
 Examples:
   observatory reprice --from -7d --prices-file prices.own.yaml --dry-run
@@ -92,7 +93,9 @@ function asText({ calls, changed, withoutPrice, costBefore, costAfter }: Reprice
     `their cost: $${dollarsOf(costBefore)} before, $${dollarsOf(costAfter)} after`,
   ]
   if (withoutPrice > 0)
-    lines.push(`${formatCount(withoutPrice)} are of models in no price list: "observatory doctor" names them`)
+    lines.push(
+      `${formatCount(withoutPrice)} are of models in no price list, and stay as they are: "observatory doctor" names those without a cost`,
+    )
   return `${lines.join('\n')}\n`
 }
 

@@ -1,4 +1,3 @@
-import type { AttributeValue } from './attributes.ts'
 import type { LogRecord } from './log-record.ts'
 
 /** Where the name of an event stands that is not in a log record's own field: OpenTelemetry's way before 1.33 (2025), and that of Azure Monitor. */
@@ -13,6 +12,7 @@ export function isEventNameKey(key: string): boolean {
 export function eventNameOf({
   eventName,
   attributes,
-}: Pick<LogRecord, 'eventName' | 'attributes'>): AttributeValue | undefined {
-  return eventName ?? attributes[KEYS[0]] ?? attributes[KEYS[1]]
+}: Pick<LogRecord, 'eventName' | 'attributes'>): string | undefined {
+  const names = [eventName, ...KEYS.map((key) => attributes[key])]
+  return names.find((name): name is string => typeof name === 'string' && name !== '')
 }

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
 import { type FilterColumns, filterSql, type RecordFilter, whereSql } from './filter.ts'
-import { streamRows } from './stream-rows.ts'
+import { readRows, streamRows } from './stream-rows.ts'
 
 export const EVALUATION_COLUMNS: FilterColumns = {
   time: 'time',
@@ -59,20 +59,31 @@ export class EvaluationRepository {
     )
   }
 
-  /** Evaluations of a trace and of its spans, the oldest at most `limit`, as JSON text. */
+  /** Evaluations of a trace and of its spans, by their ids or those of their answers, the oldest at most `limit`, as JSON text. */
   async ofTrace(
     traceId: string,
     limit: number,
-  ): Promise<readonly { readonly spanId: string | null; readonly json: string }[]> {
-    const { rows } = await this.#pool.query<{ spanId: string | null; json: string }>(
-      `select encode(span_id, 'hex') as "spanId", jsonb_strip_nulls(jsonb_build_object(
-                'timeUnixNano', time_unix_nano::text, 'name', name, 'score', score, 'label', label,
-                'explanation', explanation, 'evaluator', evaluator, 'errorType', error_type))::text as json
-         from evaluations where trace_id = $1::uuid
-        order by time_unix_nano, entry_ms, entry_seq, record_index, position limit $2`,
-      [traceId, limit],
+    signal: AbortSignal,
+  ): Promise<readonly { readonly spanId: string; readonly json: string }[]> {
+    const text = `
+      select coalesce(encode(judged_span_id, 'hex'), ''), jsonb_strip_nulls(jsonb_build_object(
+          'timeUnixNano', time_unix_nano::text, 'name', name, 'score', score, 'label', label,
+          'explanation', explanation, 'evaluator', evaluator, 'errorType', error_type))::text
+      from (
+        select e.*, s.span_id as judged_span_id
+        from spans s join evaluations e on e.response_id = s.response_id and e.span_id is null
+        where s.trace_id = $1::uuid and s.name <> 'gen_ai.evaluation.result'
+        union all
+        select e.*, e.span_id from evaluations e
+        where e.trace_id = $1::uuid and (e.span_id is not null or e.response_id is null)
+      ) as found
+      order by time_unix_nano, entry_ms, entry_seq, record_index, position limit $2`
+    const rows = await readRows<readonly [string, string]>(
+      this.#pool,
+      { text, values: [traceId, limit] },
+      signal,
     )
-    return rows
+    return rows.map(([spanId, json]) => ({ spanId, json }))
   }
 
   /**

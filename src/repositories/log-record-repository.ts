@@ -4,7 +4,7 @@ import type { Attributes, AttributeValue } from '../models/attributes.ts'
 import type { ContentLog } from '../models/conversation/conversation.ts'
 import { parseJson } from '../models/json.ts'
 import { type FilterColumns, filterSql, type RecordFilter } from './filter.ts'
-import { streamRows } from './stream-rows.ts'
+import { readRows, streamRows } from './stream-rows.ts'
 
 export const LOG_RECORD_COLUMNS: FilterColumns = {
   time: 'time',
@@ -33,12 +33,9 @@ const LOG_RECORD_JSON = `
       jsonb_build_object('name', scope_name, 'version', scope_version, 'schemaUrl', scope_schema_url))
       || jsonb_build_object('attributes', scope_attributes)))::text`
 
-/** Which entry a message of a conversation came in, and the span it was said in. */
-export interface MessagePlace {
+/** A log record in which something is said, and the span that it was said in. */
+export interface TraceMessage extends ContentLog {
   readonly spanId: string
-  readonly entryMs: string
-  readonly entrySeq: string
-  readonly recordIndex: number
 }
 
 /** Reads log records. */
@@ -55,38 +52,45 @@ export class LogRecordRepository {
     return streamRows(this.#pool, { text: `select ${LOG_RECORD_JSON} from log_view ${text}`, values }, signal)
   }
 
-  /** Where the log records of a trace are in which something is said, the oldest at most `limit`. */
-  async messagePlaces(traceId: string, limit: number): Promise<readonly MessagePlace[]> {
-    const { rows } = await this.#pool.query<MessagePlace>(
-      `select encode(span_id, 'hex') as "spanId", entry_ms as "entryMs", entry_seq as "entrySeq",
-              record_index as "recordIndex"
-         from log_records where trace_id = $1::uuid and has_content and span_id is not null
-        order by time_unix_nano, entry_ms, entry_seq, record_index limit $2`,
-      [traceId, limit],
+  /**
+   * The log records of a trace in which something is said, in the order in which it was, as many as have at most `maxBytes` together; `isCut` where
+   * there are more.
+   */
+  async messages(
+    traceId: string,
+    maxBytes: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly messages: readonly TraceMessage[]; readonly isCut: boolean }> {
+    const order = 'order by time_unix_nano, entry_ms, entry_seq, record_index'
+    const text = `
+      select span_id, event_name, case when bytes <= $2 then attributes::text end,
+        case when bytes <= $2 then case when body_is_json then body else to_json(body)::text end end
+      from (
+        select *, sum(1000 + coalesce(octet_length(body), 0) + octet_length(attributes::text)) over (${order}) as bytes
+        from (
+          select l.span_id, l.event_name, l.attributes, l.body, l.body_is_json, time_unix_nano, entry_ms, entry_seq, record_index
+          from log_view l where trace_id = $1::uuid and has_content and span_id is not null
+        ) as said
+      ) as summed
+      where bytes - (1000 + coalesce(octet_length(body), 0) + octet_length(attributes::text)) <= $2 ${order}`
+    const rows = await readRows<readonly [string, string | null, string | null, string | null]>(
+      this.#pool,
+      { text, values: [traceId, maxBytes], batchSize: 20 },
+      signal,
     )
-    return rows
-  }
-
-  /** These messages of a trace, in the order in which they were said. */
-  async messages(traceId: string, places: readonly MessagePlace[]): Promise<readonly ContentLog[]> {
-    const { rows } = await this.#pool.query<{ event: string; body: string | null; attributes: string }>(
-      `select coalesce(event_name, attributes ->> 'event.name', '') as event, attributes::text as attributes,
-              case when body_is_json then body else to_json(body)::text end as body
-         from log_view
-         join unnest($2::bigint[], $3::bigint[], $4::int[]) as placed (entry_ms, entry_seq, record_index)
-           using (entry_ms, entry_seq, record_index)
-        where trace_id = $1::uuid order by time_unix_nano, entry_ms, entry_seq, record_index`,
-      [
-        traceId,
-        places.map(({ entryMs }) => entryMs),
-        places.map(({ entrySeq }) => entrySeq),
-        places.map(({ recordIndex }) => recordIndex),
-      ],
+    // The first that passes the limit comes without what it says.
+    const messages = rows.flatMap(([spanId, eventName, attributes, body]) =>
+      attributes === null
+        ? []
+        : [
+            {
+              spanId,
+              eventName: eventName ?? undefined,
+              attributes: parseJson(attributes).value as Attributes,
+              body: body === null ? undefined : (parseJson(body).value as AttributeValue),
+            },
+          ],
     )
-    return rows.map(({ event, body, attributes }) => ({
-      eventName: event,
-      body: body === null ? undefined : (parseJson(body).value as AttributeValue),
-      attributes: parseJson(attributes).value as Attributes,
-    }))
+    return { messages, isCut: messages.length < rows.length }
   }
 }

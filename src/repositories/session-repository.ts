@@ -19,12 +19,12 @@ export type TurnRow = readonly [turn: string, first: string, last: string]
 const SAID = (order: string) => `
   select coalesce(jsonb_agg(jsonb_build_object('attributes', attributes, 'events', events) order by number), '[]')::text as spans
   from (
-    select s.attributes || c.attributes as attributes, coalesce(s.events, '[]') as events,
+    select s.attributes || coalesce(c.attributes, '{}') as attributes, coalesce(s.events, '[]') as events,
       row_number() over (order by ${order}) as number
-    from spans s join span_contents c
+    from spans s left join span_contents c
       on c.trace_id = s.trace_id and c.start_time = s.start_time
         and c.entry_ms = s.entry_ms and c.entry_seq = s.entry_seq and c.record_index = s.record_index
-    where s.trace_id = t.trace_id and s.has_content
+    where s.trace_id = t.trace_id and (s.has_content or s.events @? '$[*].name ? (@ starts with "gen_ai.")')
       and coalesce(s.operation, '') not in ('execute_tool', 'retrieval', 'embeddings')
     order by number limit ${SPANS_LOOKED_AT}
   ) as said`
@@ -39,7 +39,8 @@ export class SessionRepository {
 
   /**
    * Sessions with a span that matches, those of the newest spans first: a stream of rows with one column, as JSON text `{sessionId, userIds, services,
-   * startTimeUnixNano, endTimeUnixNano, turnCount, errorCount, inputTokens, outputTokens, cost}`. A turn is a trace; tokens and cost are those of all its calls.
+   * startTimeUnixNano, endTimeUnixNano, turnCount, errorCount, inputTokens, outputTokens, cost}`. A turn is a trace; tokens and cost are those of all its calls, so a trace whose spans
+   * name two sessions counts in both.
    */
   streamSessions(filter: RecordFilter, signal: AbortSignal): Promise<Readable> {
     const { where, values } = whereSql(filter, SESSION_COLUMNS)

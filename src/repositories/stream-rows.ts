@@ -38,6 +38,13 @@ export async function streamRows(pool: pg.Pool, query: SqlQuery, signal: AbortSi
   return rows
 }
 
+/** All rows of a query that has few, each an array of its columns; otherwise as {@link streamRows}. */
+export async function readRows<Row>(pool: pg.Pool, query: SqlQuery, signal: AbortSignal): Promise<Row[]> {
+  const rows: Row[] = []
+  for await (const row of (await streamRows(pool, query, signal)) as AsyncIterable<Row>) rows.push(row)
+  return rows
+}
+
 async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
   try {
     return await pool.connect()

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
 import { type FilterColumns, filterSql, type RecordFilter } from './filter.ts'
-import { streamRows } from './stream-rows.ts'
+import { readRows, streamRows } from './stream-rows.ts'
 import type { TreeSpan } from './tree-order.ts'
 
 export const SPAN_COLUMNS: FilterColumns = {
@@ -87,24 +87,30 @@ export class TraceRepository {
    *
    * @returns undefined when no span of it is there.
    */
-  async summary(traceId: string): Promise<string | undefined> {
-    const { rows } = await this.#pool.query<{ json: string }>(
-      `select ${TRACE_JSON} as json from traces where trace_id = $1::uuid`,
-      [traceId],
-    )
-    return rows[0]?.json
+  async summary(traceId: string, signal: AbortSignal): Promise<string | undefined> {
+    const text = `select ${TRACE_JSON} from traces where trace_id = $1::uuid`
+    const [row] = await readRows<readonly [string]>(this.#pool, { text, values: [traceId] }, signal)
+    return row?.[0]
   }
 
   /** Where the spans of a trace stand in its tree, those that start first at most `limit`. */
-  async spanPlaces(traceId: string, limit: number): Promise<readonly SpanPlace[]> {
-    const { rows } = await this.#pool.query<SpanPlace>(
-      `select encode(span_id, 'hex') as "spanId", encode(parent_span_id, 'hex') as "parentSpanId",
-              entry_ms as "entryMs", entry_seq as "entrySeq", record_index as "recordIndex"
-         from spans where trace_id = $1::uuid
-        order by start_time_unix_nano, entry_ms, entry_seq, record_index limit $2`,
-      [traceId, limit],
+  async spanPlaces(traceId: string, limit: number, signal: AbortSignal): Promise<readonly SpanPlace[]> {
+    const text = `
+      select encode(span_id, 'hex'), encode(parent_span_id, 'hex'), entry_ms, entry_seq, record_index
+      from spans where trace_id = $1::uuid
+      order by start_time_unix_nano, entry_ms, entry_seq, record_index limit $2`
+    const rows = await readRows<readonly [string, string | null, string, string, number]>(
+      this.#pool,
+      { text, values: [traceId, limit] },
+      signal,
     )
-    return rows
+    return rows.map(([spanId, parentSpanId, entryMs, entrySeq, recordIndex]) => ({
+      spanId,
+      parentSpanId,
+      entryMs,
+      entrySeq,
+      recordIndex,
+    }))
   }
 
   /** These spans of a trace, in their order: rows are {@link TraceSpanRow}. */

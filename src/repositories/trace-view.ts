@@ -4,13 +4,13 @@ import type { ContentEvent, ContentLog } from '../models/conversation/conversati
 import { conversationOf } from '../models/conversation/conversation-of.ts'
 import { parseJson, stringifyJson } from '../models/json.ts'
 import type { EvaluationRepository } from './evaluation-repository.ts'
-import type { LogRecordRepository, MessagePlace } from './log-record-repository.ts'
+import type { LogRecordRepository } from './log-record-repository.ts'
 import type { TraceRepository, TraceSpanRow } from './trace-repository.ts'
 import { treeOrder } from './tree-order.ts'
 
-/** Spans of a trace, messages and evaluations that are shown. Of a larger trace those that start first. */
+/** What is shown of a trace. Of a larger one the spans that start first, and the oldest messages and evaluations. */
 const MAX_SPANS = 10_000
-const MAX_MESSAGES = 10_000
+const MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 const MAX_EVALUATIONS = 10_000
 
 export interface TraceViewRepositories {
@@ -21,7 +21,9 @@ export interface TraceViewRepositories {
 
 /** A trace to be looked at: in short, and its spans as its tree is read. */
 export interface TraceView {
-  /** JSON text: that of `TraceRepository.summary`, `isCut` where there are more spans than are shown, and the `evaluations` of the trace as a whole. */
+  /**
+   * JSON text: that of `TraceRepository.summary`, the `evaluations` of the trace as a whole, and `spansAreCut`, `messagesAreCut`, `evaluationsAreCut` where there are more than are shown.
+   */
   readonly head: string
   /**
    * JSON text of each: a span as it was sent, its `depth` in the tree, and where there is something to say `genAi` (model, tokens, cost), its `conversation`
@@ -31,7 +33,8 @@ export interface TraceView {
 }
 
 /**
- * Reads a trace for a person. What is held at once are the ids of its spans, its evaluations, and a few spans.
+ * Reads a trace for a person. What is held at once are the ids of its spans, its evaluations, the messages of its log records, and a few spans; of connections
+ * one at a time.
  *
  * @returns undefined when there is no such trace.
  */
@@ -40,46 +43,38 @@ export async function readTraceView(
   traceId: string,
   signal: AbortSignal,
 ): Promise<TraceView | undefined> {
-  const summary = await traces.summary(traceId)
+  const summary = await traces.summary(traceId, signal)
   if (summary === undefined) return undefined
-  const [places, messages, found] = await Promise.all([
-    traces.spanPlaces(traceId, MAX_SPANS + 1),
-    logRecords.messagePlaces(traceId, MAX_MESSAGES),
-    evaluations.ofTrace(traceId, MAX_EVALUATIONS),
-  ])
+  const places = await traces.spanPlaces(traceId, MAX_SPANS + 1, signal)
+  const said = await logRecords.messages(traceId, MAX_MESSAGE_BYTES, signal)
+  const found = await evaluations.ofTrace(traceId, MAX_EVALUATIONS + 1, signal)
   const placed = treeOrder(places.slice(0, MAX_SPANS))
-  const rows = await traces.streamTrace(
-    traceId,
-    placed.map(({ span }) => span),
-    signal,
-  )
-  const bySpan = groupBySpan(found)
-  const messagesOf = groupMessages(messages)
+  const messages = groupBySpan(said.messages)
+  const judgements = groupBySpan(found.slice(0, MAX_EVALUATIONS))
+  const ordered = placed.map(({ span }) => span)
+  const rows = await traces.streamTrace(traceId, ordered, signal)
   return {
     head: withMembers(summary, {
-      isCut: places.length > MAX_SPANS ? 'true' : undefined,
-      evaluations: listOf(bySpan.get('')),
+      spansAreCut: places.length > MAX_SPANS ? 'true' : undefined,
+      messagesAreCut: said.isCut ? 'true' : undefined,
+      evaluationsAreCut: found.length > MAX_EVALUATIONS ? 'true' : undefined,
+      evaluations: listOf(judgements.take('')),
     }),
-    spans: spanTexts(rows, async ([position, span, genAi, mayBeSaid]) => {
-      const place = placed[position - 1]
-      const spanId = place?.span.spanId ?? ''
-      const own = messagesOf.get(spanId)
-      const logs = own === undefined ? [] : await logRecords.messages(traceId, own)
+    spans: spanTexts(rows, ([position, span, genAi, mayBeSaid]) => {
+      const { span: { spanId } = { spanId: '' }, depth = 0 } = placed[position - 1] ?? {}
+      const logs = messages.take(spanId)
       return withMembers(span, {
-        depth: String(place?.depth ?? 0),
+        depth: String(depth),
         genAi: genAi === '{}' ? undefined : genAi,
-        conversation: mayBeSaid || logs.length > 0 ? conversationText(span, logs) : undefined,
-        evaluations: listOf(bySpan.get(spanId)),
+        conversation: mayBeSaid || logs !== undefined ? conversationText(span, logs ?? []) : undefined,
+        evaluations: listOf(judgements.take(spanId)),
       })
     }),
   }
 }
 
-async function* spanTexts(
-  rows: Readable,
-  toText: (row: TraceSpanRow) => Promise<string>,
-): AsyncGenerator<string> {
-  for await (const row of rows as AsyncIterable<TraceSpanRow>) yield await toText(row)
+async function* spanTexts(rows: Readable, toText: (row: TraceSpanRow) => string): AsyncGenerator<string> {
+  for await (const row of rows as AsyncIterable<TraceSpanRow>) yield toText(row)
 }
 
 /** What was said in a span, as JSON text. */
@@ -100,28 +95,23 @@ function withMembers(object: string, members: Readonly<Record<string, string | u
   return more.length === 0 ? object : `${object.slice(0, -1)},${more.join(',')}}`
 }
 
-function listOf(texts: readonly string[] | undefined): string | undefined {
-  return texts && `[${texts.join(',')}]`
+function listOf(found: readonly { readonly json: string }[] | undefined): string | undefined {
+  return found && `[${found.map(({ json }) => json).join(',')}]`
 }
 
-function groupBySpan(
-  found: readonly { readonly spanId: string | null; readonly json: string }[],
-): ReadonlyMap<string, readonly string[]> {
-  const groups = new Map<string, string[]>()
-  for (const { spanId, json } of found) {
-    const group = groups.get(spanId ?? '')
-    if (group === undefined) groups.set(spanId ?? '', [json])
-    else group.push(json)
+/** What belongs to spans, by their ids. Of spans that share one the first takes all. */
+function groupBySpan<T extends { readonly spanId: string }>(items: readonly T[]) {
+  const groups = new Map<string, T[]>()
+  for (const item of items) {
+    const group = groups.get(item.spanId)
+    if (group === undefined) groups.set(item.spanId, [item])
+    else group.push(item)
   }
-  return groups
-}
-
-function groupMessages(messages: readonly MessagePlace[]): ReadonlyMap<string, readonly MessagePlace[]> {
-  const groups = new Map<string, MessagePlace[]>()
-  for (const message of messages) {
-    const group = groups.get(message.spanId)
-    if (group === undefined) groups.set(message.spanId, [message])
-    else group.push(message)
+  return {
+    take(spanId: string): readonly T[] | undefined {
+      const group = groups.get(spanId)
+      groups.delete(spanId)
+      return group
+    },
   }
-  return groups
 }

@@ -2,13 +2,12 @@ import type { Evaluation } from '../models/evaluations/evaluation.ts'
 import type { ScannedRecord } from '../models/scan/scanned-record.ts'
 import type { TelemetrySignal } from '../models/telemetry-signal.ts'
 import type { CopyEncoder } from './copy-encoder.ts'
-import { type CopyTarget, encodeOrigin, ORIGIN_COLUMNS } from './telemetry-table.ts'
+import { type CopyTarget, encodeOrigin, ORIGIN_COLUMNS, type SourceRefs } from './telemetry-table.ts'
 
 /** How a signal's records tell evaluations. */
 interface EvaluationSource<T> {
   readonly signal: TelemetrySignal
   readonly time: (record: T) => bigint
-  readonly service: (record: T) => string
   readonly find: (record: T) => readonly Evaluation[]
 }
 
@@ -16,12 +15,11 @@ interface EvaluationSource<T> {
  * The rows of `evaluations` that the records of a signal have. They bear the time of their record, so that both are in partitions of the same time. A record that tells one is
  * never left unparsed.
  */
-export function evaluationTarget<T extends object, Refs, S extends ScannedRecord>({
+export function evaluationTarget<T extends object, S extends ScannedRecord>({
   signal,
   time,
-  service,
   find,
-}: EvaluationSource<T>): CopyTarget<T, Refs, S> {
+}: EvaluationSource<T>): CopyTarget<T, SourceRefs, S> {
   // Asked for once a record, and then for each row.
   let last: { readonly record: T; readonly found: readonly Evaluation[] } | undefined
   const findOnce = (record: T): readonly Evaluation[] => {
@@ -33,15 +31,15 @@ export function evaluationTarget<T extends object, Refs, S extends ScannedRecord
     columns: COLUMNS,
     parsed: {
       count: (record) => findOnce(record).length,
-      encode(encoder, record, { origin }, position) {
+      encode(encoder, record, { refs, origin }, position) {
         const evaluation = findOnce(record)[position]
         if (evaluation === undefined) throw new RangeError(`No evaluation at position ${position}`)
         encoder.timestamptz(time(record))
         encoder.int8(time(record))
+        encoder.int8(refs.resourceId)
         encodeOrigin(encoder, origin)
         encoder.int4(position)
         encoder.text(signal)
-        encoder.text(service(record))
         encodeEvaluation(encoder, evaluation)
       },
     },
@@ -52,10 +50,10 @@ export function evaluationTarget<T extends object, Refs, S extends ScannedRecord
 const COLUMNS = [
   'time',
   'time_unix_nano',
+  'resource_id',
   ...ORIGIN_COLUMNS,
   'position',
   'signal',
-  'service',
   'name',
   'score',
   'label',

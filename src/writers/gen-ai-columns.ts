@@ -119,10 +119,9 @@ export class GenAiEncoder {
   }
 
   #encodeWhereItIs(encoder: CopyEncoder, place: number): void {
-    const { bytes } = this.#scanned as UnparsedObject
-    const member = this.#members[place] as number
     const scanned = this.#scanned as UnparsedObject
-    encoder.utf8(bytes, scanned.fromOf(member), scanned.toOf(member))
+    const member = this.#members[place] as number
+    encoder.utf8(scanned.bytes, scanned.fromOf(member), scanned.toOf(member))
   }
 
   #computeCost(startMs: number): number | bigint | undefined {

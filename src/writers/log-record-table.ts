@@ -70,7 +70,6 @@ export const LOG_RECORD_TABLE: TelemetryTable<LogRecord, SourceRefs, ScannedLogR
     evaluationTarget({
       signal: 'logs',
       time: (record) => record.timeUnixNano,
-      service: (record) => record.service,
       find: evaluationsOfLog,
     }),
   ],

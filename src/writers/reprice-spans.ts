@@ -34,7 +34,7 @@ export interface Repriced {
 const BLOCKS = 1024
 
 /**
- * Computes the cost of stored calls anew, by the prices of now for the time they were made. A cost that was sent stays.
+ * Computes the cost of stored calls anew, by the prices of now for the time they were made. A cost that was sent stays, and so does one whose price is not known now.
  *
  * It goes through each partition by its blocks, a transaction for so many: running it again, also after it was cut off, changes only what is not right
  * yet. One at a time, by an advisory lock.
@@ -116,18 +116,20 @@ async function repriceBlocks(
         and (cost is null or cost_is_computed)`,
     [`(${from},0)`, `(${from + BLOCKS},0)`, fromMs, toMs],
   )
-  const changed: { ctid: string; cost: string | null }[] = []
+  const changed: { ctid: string; cost: string }[] = []
   const total = { calls: 0, withoutPrice: 0, costBefore: 0n, costAfter: 0n }
   for (const row of rows) {
     const names = namesOf(row)
     if (!isModelCall(names)) continue
     const picodollars = prices.costOf(names, tokensOf(row), row.start_ms)
-    const cost = picodollars === undefined ? null : dollarsOf(picodollars)
+    const before = picodollarsOf(row.cost ?? '0')
     total.calls += 1
-    total.costBefore += picodollarsOf(row.cost ?? '0')
-    total.costAfter += BigInt(picodollars ?? 0)
-    if (cost === null) total.withoutPrice += 1
-    if (cost !== row.cost) changed.push({ ctid: row.ctid, cost })
+    total.costBefore += before
+    total.costAfter += picodollars === undefined ? before : BigInt(picodollars)
+    // A price that is in no list any more, or in one that was not given, was one all the same.
+    if (picodollars === undefined) total.withoutPrice += 1
+    else if (dollarsOf(picodollars) !== row.cost)
+      changed.push({ ctid: row.ctid, cost: dollarsOf(picodollars) })
   }
   if (changed.length > 0 && !dryRun) await update(client, name, changed)
   await client.query('commit')
@@ -137,10 +139,10 @@ async function repriceBlocks(
 async function update(
   client: pg.ClientBase,
   name: string,
-  changed: readonly { readonly ctid: string; readonly cost: string | null }[],
+  changed: readonly { readonly ctid: string; readonly cost: string }[],
 ): Promise<void> {
   await client.query(
-    `update ${name} s set cost = n.cost, cost_is_computed = case when n.cost is not null then true end
+    `update ${name} s set cost = n.cost, cost_is_computed = true
        from unnest($1::tid[], $2::numeric[]) as n (place, cost) where s.ctid = n.place`,
     [changed.map(({ ctid }) => ctid), changed.map(({ cost }) => cost)],
   )

@@ -54,7 +54,6 @@ export function createSpanTable(
       evaluationTarget({
         signal: 'traces',
         time: (span) => span.startTimeUnixNano,
-        service: (span) => span.service,
         find: evaluationsOfSpan,
       }),
     ],

@@ -151,6 +151,37 @@ describe('evaluations are averaged', () => {
   })
 })
 
+test('feedback that names the answer, by a span or a log record, is that of the call, and shown in its trace', async () => {
+  const judged = call('gpt-4o', 'rated')
+  const { responseId } = judged
+  const feedback = { ...result('thumbs', 1), 'gen_ai.response.id': responseId }
+  const judge = { traceId: hex(16), spanId: hex(8), startTimeUnixNano: now(), service: 'judge' }
+  await add('traces', judged.span, { ...judge, name: 'gen_ai.evaluation.result', attributes: feedback })
+  await add('logs', event(feedback, { traceId: hex(16) }))
+  await eventually(async () => expect((await get('?name=thumbs')).data).toHaveLength(2))
+  for (const found of (await get('?name=thumbs')).data)
+    expect(found).toMatchObject({
+      traceId: judged.traceId,
+      spanId: judged.spanId,
+      model: 'gpt-4o',
+      promptName: 'rated',
+    })
+  const trace = (await (await app.get(`/api/v1/traces/${judged.traceId}`)).json()) as { spans: object[] }
+  expect(trace.spans).toMatchObject([{ evaluations: [{ name: 'thumbs' }, { name: 'thumbs' }] }])
+})
+
+test('scores beyond all measure do not spoil the averages', async () => {
+  await add(
+    'logs',
+    event(result('huge', 1.7e308, 'odd')),
+    event(result('huge', 1.7e308, 'odd')),
+    event(result('huge', 3)),
+  )
+  await eventually(async () =>
+    expect((await get('/stats?name=huge')).data).toMatchObject([{ count: 3, scored: 1, average: 3 }]),
+  )
+})
+
 test.each([
   ['/stats?by=color', 'by must be any of name, model'],
   ['?from=yesterday', 'from must be a time'],

@@ -111,6 +111,27 @@ test.each<[string, Step]>([
   expect(calls).toEqual([{ input_tokens: 10 }, { input_tokens: 20 }])
 })
 
+test('a trace counts a span that is its own parent, and no tools', async () => {
+  const traceId = randomBytes(16).toString('hex')
+  const spanId = randomBytes(8).toString('hex')
+  const span = { traceId, name: 'chat', startTime: new Date().toISOString() }
+  const spans = [
+    { ...span, spanId, parentSpanId: spanId, attributes: usage(10, 4, 0.1) },
+    {
+      ...span,
+      spanId: 'a'.repeat(16),
+      attributes: { 'gen_ai.operation.name': 'execute_tool', ...usage(99, 9) },
+    },
+  ]
+  await app.redis.xadd(`${app.prefix}:traces`, '*', 'json', JSON.stringify(spans))
+  await eventually(async () => {
+    const [trace] = await app.query('select input_tokens::int, cost::text from traces where trace_id = $1', [
+      traceId,
+    ])
+    expect(trace).toEqual({ input_tokens: 10, cost: '0.1' })
+  })
+})
+
 test('a trace counts a call once that two instrumentations report, one inside the other', async () => {
   const traceId = await addTrace({
     name: 'request',

@@ -177,21 +177,65 @@ describe('a trace', () => {
       Array.from({ length: 10_001 }, (_, index): Draft => [`s${index}`, index === 0 ? undefined : 's0']),
     )
     const trace = await view(traceId)
-    expect(trace).toMatchObject({ spanCount: 10_001, isCut: true })
+    expect(trace).toMatchObject({ spanCount: 10_001, spansAreCut: true })
     expect(trace.spans).toHaveLength(10_000)
   })
 
-  test('comes span by span as NDJSON', async () => {
-    const traceId = await store([
-      ['a', undefined],
-      ['b', 'a'],
+  test('gives what was said and found to the first of the spans that share an id', async () => {
+    const result = { 'gen_ai.evaluation.name': 'n', 'gen_ai.evaluation.score.value': 1 }
+    const traceId = await store(
+      [
+        ['same', undefined],
+        ['same', undefined],
+      ],
+      [
+        { eventName: 'gen_ai.user.message', body: { content: 'Hello?' }, spanId: idOf('same') },
+        { eventName: 'gen_ai.evaluation.result', spanId: idOf('same'), attributes: result },
+      ],
+    )
+    const { spans } = await view(traceId)
+    expect(spans.map((span) => [Boolean(span.conversation), Boolean(span.evaluations)])).toEqual([
+      [true, true],
+      [false, false],
     ])
-    const text = await (await app.get(`/api/v1/traces/${traceId}?format=ndjson`)).text()
-    const spans = text
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as SpanJson)
-    expect(asTree(spans)).toBe('a -b')
+  })
+
+  test('with more messages than are shown says so', async () => {
+    const content = 'x'.repeat(900_000)
+    const traceId = await store(
+      [['call', undefined]],
+      Array.from({ length: 12 }, () => ({
+        eventName: 'gen_ai.user.message',
+        body: { content },
+        spanId: idOf('call'),
+      })),
+    )
+    const trace = await view(traceId)
+    expect(trace.messagesAreCut).toBe(true)
+    const conversation = trace.spans[0]?.conversation as { readonly input: readonly unknown[] } | undefined
+    expect(conversation?.input).toHaveLength(9)
+  })
+
+  test('is read over one connection: as many at once as there are do not wait for each other', async () => {
+    const small = await startTestService({ BATCH_MAX_AGE_MS: '5', DATABASE_POOL_MAX: '2' })
+    try {
+      const spanId = idOf('call')
+      const traceId = randomBytes(16).toString('hex')
+      const span = { traceId, spanId, name: 'call', startTimeUnixNano: String(START) }
+      const message = { traceId, spanId, eventName: 'gen_ai.user.message', body: { content: 'Hello?' } }
+      await small.redis.xadd(`${small.prefix}:traces`, '*', 'json', JSON.stringify(span))
+      await small.redis.xadd(`${small.prefix}:logs`, '*', 'json', JSON.stringify(message))
+      await eventually(async () => {
+        const stored = await small.query('select from spans, log_records')
+        expect(stored).toHaveLength(1)
+      })
+      const path = `/api/v1/traces/${traceId}`
+      const answers = await Promise.all(Array.from({ length: 20 }, () => small.get(path)))
+      expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200))
+      await Promise.all(answers.map((answer) => answer.text()))
+    } finally {
+      await small.close()
+    }
   })
 })
 

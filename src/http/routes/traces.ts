@@ -3,27 +3,19 @@ import { readTraceView, type TraceViewRepositories } from '../../repositories/tr
 import { clientGone } from '../client-gone.ts'
 import { jsonDocument } from '../encoders/json-document.ts'
 import { sendProblem } from '../problem.ts'
-import {
-  COMMON_PARAMETERS,
-  type CommonQuery,
-  contentTypeOf,
-  readFormat,
-  TRACE_ID_PARAMETER,
-} from './query-parameters.ts'
+import { contentTypeOf, TRACE_ID_PARAMETER } from './query-parameters.ts'
 
-/** One trace: all its spans as its tree is read, with what was said in them. */
+/** One trace: all its spans as its tree is read, with what was said in them. Spans alone, of a trace of any size, are `/api/v1/spans?traceId=`. */
 export function traceRoutes(app: FastifyInstance, repositories: TraceViewRepositories): void {
-  const { format } = COMMON_PARAMETERS
-  app.get<{ Querystring: CommonQuery; Params: { traceId: string } }>(
+  app.get<{ Params: { traceId: string } }>(
     '/api/v1/traces/:traceId',
     {
       schema: {
-        querystring: { type: 'object', additionalProperties: false, properties: { format } },
+        querystring: { type: 'object', additionalProperties: false, properties: {} },
         params: { type: 'object', properties: { traceId: TRACE_ID_PARAMETER } },
       },
     },
-    async ({ query, headers, params: { traceId } }, reply) => {
-      const asked = readFormat(query, headers.accept)
+    async ({ params: { traceId } }, reply) => {
       const view = await readTraceView(repositories, traceId, clientGone(reply))
       if (view === undefined) {
         sendProblem(reply, {
@@ -34,7 +26,7 @@ export function traceRoutes(app: FastifyInstance, repositories: TraceViewReposit
         return reply
       }
       const document = { head: view.head, name: 'spans', items: view.spans }
-      return reply.type(contentTypeOf(asked)).send(jsonDocument(document, asked))
+      return reply.type(contentTypeOf('json')).send(jsonDocument(document, 'json'))
     },
   )
 }

@@ -61,7 +61,7 @@ export interface ContentEvent {
 }
 
 export interface ContentLog {
-  readonly eventName: string
+  readonly eventName: string | undefined
   readonly body: AttributeValue | undefined
   readonly attributes: Attributes
 }

@@ -1,13 +1,7 @@
 import type { Attributes, AttributeValue } from '../attributes.ts'
+import { eventNameOf } from '../event-name.ts'
 import type { ContentLog, ContentSpan } from './conversation.ts'
-import {
-  firstText,
-  isObject,
-  type LooseObject,
-  normalForm,
-  readAttribute,
-  structured,
-} from './loose-value.ts'
+import { isObject, type LooseObject, normalForm, readAttribute, structured } from './loose-value.ts'
 
 /** What an event of a message may say of it. Beside these stand attributes of the call. */
 const MEMBERS = [
@@ -34,16 +28,11 @@ export function eventsNamed(
   isName: (name: string) => boolean,
 ): readonly (readonly MessageEvent[])[] {
   const ofSpan = events.filter(({ name }) => isName(name))
-  const ofLogs = (logs ?? []).filter((log) => isName(eventNameOf(log)))
+  const ofLogs = (logs ?? []).filter((log) => isName(eventNameOf(log) ?? ''))
   return [
     ofSpan.map(({ name, attributes }) => ({ name, body: bodyInAttributes(attributes) })),
-    ofLogs.map((log) => ({ name: eventNameOf(log), body: bodyOf(log) })),
+    ofLogs.map((log) => ({ name: eventNameOf(log) ?? '', body: bodyOf(log) })),
   ]
-}
-
-/** Before log records had names of events, an attribute had. */
-export function eventNameOf({ eventName, attributes }: ContentLog): string {
-  return firstText(eventName, readAttribute(attributes, 'event.name')) ?? ''
 }
 
 function bodyOf({ body, attributes }: ContentLog): LooseObject {

@@ -1,6 +1,6 @@
 import type { AttributeValue } from '../attributes.ts'
+import { eventNameOf } from '../event-name.ts'
 import type { ContentSpan, Message } from './conversation.ts'
-import { eventNameOf } from './event-body.ts'
 import { messagesListed } from './loose-messages.ts'
 import { partsOf } from './loose-part.ts'
 import { isObject, readAttribute, structured } from './loose-value.ts'

@@ -1,6 +1,6 @@
 import type { AttributeValue } from '../attributes.ts'
+import { eventNameOf } from '../event-name.ts'
 import type { ContentSpan, Message } from './conversation.ts'
-import { eventNameOf } from './event-body.ts'
 import { messagesOf } from './loose-messages.ts'
 import { firstValue, readAttribute } from './loose-value.ts'
 

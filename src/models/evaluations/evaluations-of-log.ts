@@ -1,4 +1,4 @@
-import type { Attributes, AttributeValue } from '../attributes.ts'
+import type { Attributes } from '../attributes.ts'
 import { isPlainObject } from '../decode-fields.ts'
 import { eventNameOf } from '../event-name.ts'
 import { parseJson } from '../json.ts'
@@ -9,7 +9,7 @@ import { EVALUATION_EVENT, readEvaluation } from './read-evaluation.ts'
 /** Of the utilities of Splunk's distribution: a list of results in the body. */
 const EVALUATIONS_EVENT = 'gen_ai.evaluation.results'
 /** Results of one record. */
-const MAX_EVALUATIONS = 1000
+const MAX_EVALUATIONS = 100
 /** Of OpenLIT, which writes the attributes of the event as JSON into the body of a record without a name. */
 export const NAME_IN_BODY = 'gen_ai.evaluation.name'
 
@@ -24,10 +24,7 @@ export function evaluationsOfLog(record: LogRecord): readonly Evaluation[] {
   return found.slice(0, MAX_EVALUATIONS).flatMap((result) => readEvaluation(result, target) ?? [])
 }
 
-function resultsIn(
-  { attributes, body }: LogRecord,
-  eventName: AttributeValue | undefined,
-): readonly Attributes[] {
+function resultsIn({ attributes, body }: LogRecord, eventName: string | undefined): readonly Attributes[] {
   if (eventName === EVALUATION_EVENT) {
     if (attributes[NAME_IN_BODY] !== undefined || !isPlainObject(body)) return [attributes]
     return [body as Attributes]

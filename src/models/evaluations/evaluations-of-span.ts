@@ -17,29 +17,53 @@ export function isEvaluationKey(key: string): boolean {
   return key.startsWith(SCORES) || ANNOTATION.test(key)
 }
 
+/** Of one span. A row takes some twenty times what an evaluation takes at least in what was sent. */
+const MAX_EVALUATIONS = 100
+
 /** The evaluations that a span tells: its events, its attributes, or the span as a whole. */
 export function evaluationsOfSpan(span: Span): readonly Evaluation[] {
   const { attributes, events, traceId, spanId, parentSpanId, name } = span
   const here = { traceId, spanId, responseId: undefined, sessionId: undefined }
+  const judged = judgedBy(span, here)
   const found = events.flatMap((event) =>
-    event.name === EVALUATION_EVENT ? (readEvaluation(event.attributes, here) ?? []) : [],
+    event.name === EVALUATION_EVENT ? (readEvaluation(event.attributes, judged) ?? []) : [],
   )
   // The span is the event: what it judges is around it, if the answer's id does not say.
   if (name === EVALUATION_EVENT) {
     const isNamed = typeof attributes['gen_ai.response.id'] === 'string'
-    found.push(
-      ...[readEvaluation(attributes, { ...here, spanId: isNamed ? undefined : parentSpanId }) ?? []].flat(),
-    )
+    const around = { ...here, spanId: isNamed ? undefined : parentSpanId }
+    found.push(...[readEvaluation(attributes, around) ?? []].flat())
   }
-  if (!Object.keys(attributes).some(isEvaluationKey)) return found
-  return [...found, ...annotations(span, here), ...scores(attributes, { ...here, spanId: scoredSpan(span) })]
+  if (Object.keys(attributes).some(isEvaluationKey))
+    found.push(
+      ...annotations(attributes, judged),
+      ...scores(attributes, { ...here, spanId: scoredSpan(span) }),
+    )
+  return withoutRepeats(found).slice(0, MAX_EVALUATIONS)
 }
 
-/** An annotation of its own span is linked to the one that it judges; its parent says nothing (spec/annotations.md). */
-function annotations({ attributes, links }: Span, here: EvaluationTarget): Evaluation[] {
+/** A carrier of annotations is linked to the span that it judges; its parent says nothing (spec/annotations.md). A call may have a link for any reason. */
+function judgedBy({ attributes, links }: Span, here: EvaluationTarget): EvaluationTarget {
   const [link, ...others] = links
-  const isLinked = link !== undefined && others.length === 0
-  const judged = isLinked ? { ...here, traceId: link.traceId, spanId: link.spanId } : here
+  const kind = attributes['openinference.span.kind']
+  const isCarrier =
+    kind === undefined ? attributes['gen_ai.operation.name'] === undefined : kind === 'EVALUATOR'
+  if (link === undefined || others.length > 0 || !isCarrier) return here
+  return { ...here, traceId: link.traceId, spanId: link.spanId }
+}
+
+/** Some write a result as an event and as attributes. */
+function withoutRepeats(found: readonly Evaluation[]): Evaluation[] {
+  const known = new Map(
+    found.map((each) => [
+      JSON.stringify([each.name, each.score, each.label, each.spanId, each.sessionId]),
+      each,
+    ]),
+  )
+  return [...known.values()]
+}
+
+function annotations(attributes: Attributes, judged: EvaluationTarget): Evaluation[] {
   const groups = new Map<string, { scope: string | undefined; fields: Record<string, AttributeValue> }>()
   for (const [key, value] of Object.entries(attributes)) {
     const [, scope, kind = '', index = '', field = ''] = ANNOTATION.exec(key) ?? []

@@ -49,17 +49,20 @@ export function evaluationOf(loose: LooseEvaluation, target: EvaluationTarget): 
   const score = scoreOf(loose.score)
   const label = textOf(loose.label) ?? (score === undefined ? textOf(loose.score) : undefined)
   const errorType = textOf(loose.errorType)
-  if (name === undefined || (score === undefined && label === undefined && errorType === undefined))
-    return undefined
   const explanation = typeof loose.explanation === 'string' ? loose.explanation : undefined
+  const isEmpty = [score, label, errorType, explanation].every((each) => each === undefined)
+  if (name === undefined || isEmpty) return undefined
   return { name, score, label, explanation, errorType, evaluator: textOf(loose.evaluator), ...target }
 }
+
+/** Larger ones are a mistake, and their sum is no number any more. */
+const MAX_SCORE = 1e100
 
 function scoreOf(value: AttributeValue | undefined): number | undefined {
   if (typeof value === 'boolean') return Number(value)
   if (value === undefined || value === null) return undefined
   const score = parseDouble(value)
-  return score !== undefined && Number.isFinite(score) ? score : undefined
+  return score !== undefined && Math.abs(score) <= MAX_SCORE ? score : undefined
 }
 
 /** Text that is filtered and grouped by: short enough for an index. */

@@ -156,6 +156,25 @@ describe('a span tells evaluations', () => {
     ])
   })
 
+  test('of itself where it is a call that has a link for another reason, and once what it tells twice', () => {
+    const attributes = { ...annotation('annotations.0.annotation'), 'gen_ai.operation.name': 'chat' }
+    expect(ofSpan({ attributes, links: [LINKED] })).toEqual([{ ...helpful, ...HERE }])
+    const event = {
+      timeUnixNano: String(NOW),
+      name: 'gen_ai.evaluation.result',
+      attributes: { 'gen_ai.evaluation.name': 'helpful', 'gen_ai.evaluation.score.value': 0.5 },
+    }
+    const carrier = { ...annotation('evaluations.0.evaluation'), 'openinference.span.kind': 'EVALUATOR' }
+    expect(ofSpan({ attributes: carrier, events: [event], links: [LINKED] })).toEqual([
+      { ...helpful, ...LINKED },
+    ])
+  })
+
+  test('at most a hundred', () => {
+    const many = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`s${index}`, index]))
+    expect(ofSpan({ attributes: { 'braintrust.scores': JSON.stringify(many) } })).toHaveLength(100)
+  })
+
   test('by the scores of Braintrust, of the span around a scorer', () => {
     expect(ofSpan({ attributes: { 'braintrust.scores': '{"accuracy":0.9,"style":1}' } })).toEqual([
       { name: 'accuracy', score: 0.9, ...HERE },
