@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type pg from 'pg'
+import { encodeResp } from '../../src/models/encode-resp.ts'
 import type { TelemetrySignal } from '../../src/models/telemetry-signal.ts'
-import { type Expected, type Row, SERVICE } from './mint.ts'
+import { type Expected, type MintedEntry, type Row, SERVICE } from './mint.ts'
 import { type Oracle, signalOf } from './oracle.ts'
 
 /** What is wrong with what is stored: counts, and the first few of each by name. */
@@ -108,10 +109,11 @@ class StoredCheck {
       this.#findings.invented.push(what)
       return
     }
-    const isWhole = form === 'json' && recordIndex === -1
-    const same = isWhole
-      ? payload.toString() === this.#oracle.entry(number).fields[1]
-      : expected.payload === undefined || isDeepStrictEqual(JSON.parse(payload.toString()), expected.payload)
+    const same =
+      recordIndex === -1
+        ? payload.equals(wholePayload(this.#oracle.entry(number).fields, form))
+        : expected.payload === undefined ||
+          isDeepStrictEqual(JSON.parse(payload.toString()), expected.payload)
     if (reason !== expected.reason || !same) this.#findings.altered.push(what)
     this.#find(number, ~recordIndex - 1, what)
   }
@@ -156,4 +158,10 @@ class StoredCheck {
       this.#cached = { number, expected: this.#oracle.entry(number).expected }
     return this.#cached.expected
   }
+}
+
+/** An entry that is refused as a whole is kept as it came: all of its fields, or the value of `json` alone. */
+function wholePayload(fields: MintedEntry['fields'], form: string): Buffer {
+  const bytes = fields.map((field) => (typeof field === 'string' ? Buffer.from(field) : field))
+  return form === 'json' && bytes[1] !== undefined ? bytes[1] : encodeResp(bytes)
 }

@@ -1,6 +1,7 @@
 import { Random } from '../../src/demo/random.ts'
 import type { RejectionReason } from '../../src/models/rejection.ts'
-import type { TelemetrySignal } from '../../src/models/telemetry-signal.ts'
+import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../../src/models/telemetry-signal.ts'
+import { type OtlpEncoding, otlpRequest } from './otlp-request.ts'
 import { POISONS, type PoisonKind } from './poison.ts'
 
 export type Row = Readonly<Record<string, unknown>>
@@ -14,7 +15,7 @@ export interface Expected {
 export interface MintedEntry {
   readonly signal: TelemetrySignal
   /** Names and values in turn, as XADD takes them. */
-  readonly fields: readonly string[]
+  readonly fields: readonly (string | Buffer)[]
   readonly expected: Expected
 }
 
@@ -55,9 +56,10 @@ export function mint(options: MintOptions): MintedEntry {
   const draw = random.next()
   if (draw < 0.005) return { signal: 'logs', fields: ['json', '[]'], expected: expect([]) }
   if (draw < 0.07) return mintFlat(options, random)
-  const length = draw < 0.25 ? random.integer(2, 8) : 1
-  const signal = draw < 0.4 ? 'traces' : draw < 0.5 ? 'metrics' : 'logs'
-  const made = Array.from({ length }, (_, index) => MAKERS[signal](options, index, random))
+  if (draw < 0.2) return mintOtlp(options, random)
+  const length = draw < 0.35 ? random.integer(2, 8) : 1
+  const signal = draw < 0.5 ? 'traces' : draw < 0.6 ? 'metrics' : 'logs'
+  const made = make(signal, length, { options, random })
   const json = JSON.stringify(length === 1 ? made[0]?.sent : made.map(({ sent }) => sent))
   return { signal, fields: ['json', json], expected: expect(made.map(({ row }) => row)) }
 }
@@ -78,6 +80,14 @@ interface Made {
 
 function expect(rows: readonly Row[]): Expected {
   return { rows: new Map(rows.map((row, index) => [index, row])), letters: new Map() }
+}
+
+function make(
+  signal: TelemetrySignal,
+  length: number,
+  { options, random }: { readonly options: MintOptions; readonly random: Random },
+): Made[] {
+  return Array.from({ length }, (_, index) => MAKERS[signal](options, index, random))
 }
 
 const MAKERS = { logs: makeLogRecord, traces: makeSpan, metrics: makePoint } as const
@@ -129,18 +139,31 @@ function mintFlat(options: MintOptions, random: Random): MintedEntry {
   return { signal: 'logs', fields: Object.entries(named).flat(), expected: expect([row]) }
 }
 
+function mintOtlp(options: MintOptions, random: Random): MintedEntry {
+  const signal = random.pick(TELEMETRY_SIGNALS)
+  const encoding = random.pick<OtlpEncoding>(['protobuf', 'json'])
+  const made = make(signal, random.integer(1, 8), { options, random })
+  const sent = made.map((each) => each.sent)
+  const fields = ['otlp', otlpRequest(signal, sent, encoding)]
+  return { signal, fields, expected: expect(made.map(({ row }) => row)) }
+}
+
 function mintBurst(
   options: MintOptions,
   { rows, poison, poisoned }: Extract<Recipe, { kind: 'burst' }>,
   random: Random,
 ): MintedEntry {
   const { spoil, spoilEntry, reason, signal = 'logs' } = POISONS[poison]
-  const made = Array.from({ length: rows }, (_, index) => MAKERS[signal](options, index, random))
+  const made = make(signal, rows, { options, random })
   const sent: unknown[] = made.map((each) => each.sent)
   const expected = { rows: new Map(expect(made.map(({ row }) => row)).rows), letters: new Map() }
   if (spoilEntry !== undefined && poisoned.length > 0) {
     const letters = new Map([[-1, { reason }]])
-    return { signal, fields: spoilEntry(JSON.stringify(sent)), expected: { rows: new Map(), letters } }
+    return {
+      signal,
+      fields: spoilEntry(made.map((each) => each.sent)),
+      expected: { rows: new Map(), letters },
+    }
   }
   for (const index of poisoned) {
     const spoilt = spoil?.(made[index]?.sent ?? {})

@@ -4,6 +4,7 @@ import type { RejectionReason } from '../../src/models/rejection.ts'
 import type { InstrumentationScope } from '../../src/models/resource.ts'
 import type { TelemetrySignal } from '../../src/models/telemetry-signal.ts'
 import type { Row } from './mint.ts'
+import { otlpRequest } from './otlp-request.ts'
 
 /** A way for a record, or an entry, to be refused. */
 interface Poison {
@@ -13,7 +14,7 @@ interface Poison {
   /** Makes a good record one that is refused alone. */
   readonly spoil?: (record: Row) => unknown
   /** Makes the fields of an entry that is refused as a whole. */
-  readonly spoilEntry?: (json: string) => readonly string[]
+  readonly spoilEntry?: (records: readonly Row[]) => readonly (string | Buffer)[]
 }
 
 /** RECORD_MAX_BYTES of the campaign's workers. */
@@ -63,8 +64,18 @@ export async function preparePoison(
 
 /** Every kind of refusal that a producer can cause. */
 export const POISONS = {
-  notJson: { reason: 'not_json', spoilEntry: (json) => ['json', json.slice(0, -1)] },
-  unknownForm: { reason: 'unknown_form', spoilEntry: (json) => ['json', json, 'level', 'info'] },
+  notJson: {
+    reason: 'not_json',
+    spoilEntry: (records) => ['json', JSON.stringify(records).slice(0, -1)],
+  },
+  notProtobuf: {
+    reason: 'not_protobuf',
+    spoilEntry: (records) => ['otlp', otlpRequest('logs', records, 'protobuf').subarray(0, -1)],
+  },
+  unknownForm: {
+    reason: 'unknown_form',
+    spoilEntry: (records) => ['json', JSON.stringify(records), 'level', 'info'],
+  },
   wrongType: { reason: 'wrong_type', spoil: (record) => ({ ...record, attributes: 7 }) },
   badTime: { reason: 'bad_time', spoil: (record) => ({ ...record, timeUnixNano: 'yesterday' }) },
   outOfWindow: {
@@ -102,6 +113,7 @@ export const POISONS = {
 
 export type PoisonKind =
   | 'notJson'
+  | 'notProtobuf'
   | 'unknownForm'
   | 'wrongType'
   | 'badTime'
