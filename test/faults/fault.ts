@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import type pg from 'pg'
 import type { Random } from '../../src/demo/random.ts'
 import type { TelemetrySignal } from '../../src/models/telemetry-signal.ts'
+import type { Exporter } from './exporter.ts'
 import type { Load } from './load.ts'
 import type { Oracle } from './oracle.ts'
 import type { Servers } from './servers.ts'
@@ -12,6 +13,7 @@ export interface Campaign {
   readonly random: Random
   readonly oracle: Oracle
   readonly load: Load
+  readonly exporter: Exporter
   readonly workers: readonly Worker[]
   readonly servers: Servers
   /** Where a small disk of the campaign's own is mounted for the tables; undefined where mounting is refused. */
@@ -46,7 +48,7 @@ export interface Hits {
 /** A fault that can be struck any number of times. */
 export interface Fault {
   readonly name: string
-  /** Redis may lose by it what it had acknowledged. */
+  /** Redis may lose by it what it had acknowledged. Export requests are held up meanwhile. */
   readonly loses?: true
   /** It stops servers, which only the campaign's own may be. */
   readonly needsOwnServers?: true

@@ -70,6 +70,8 @@ export async function finish(
     account,
     counts,
     fates: oracle.counts(),
+    exports: campaign.exporter.counts,
+    exportViolations: campaign.exporter.violations,
     redelivered: oracle.redelivered,
     ackSample: { sampled: ackSampler.sampled, violations: ackSampler.violations },
     peakRss: statistics.peakRss,

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Redis, ReplyError } from 'ioredis'
 import { streamKey } from '../../src/models/stream-entry.ts'
-import type { Recipe } from './mint.ts'
+import type { Exporter } from './exporter.ts'
+import type { MintedEntry, Recipe } from './mint.ts'
 import type { Oracle } from './oracle.ts'
 
 export interface LoadOptions {
   readonly oracle: Oracle
+  readonly exporter: Exporter
   /** A connection of its own that never sends a command twice: what became of each XADD is known, or known to be unknown. */
   readonly redis: Redis
   readonly streamPrefix: string
@@ -15,7 +17,7 @@ export interface LoadOptions {
 const TICK_MS = 25
 const BURST_PIPELINE = 100
 
-/** Adds the oracle's entries to Redis at a steady pace, and tells it what became of each. */
+/** Adds the oracle's entries to Redis at a steady pace, and tells it what became of each. Some are the exporter's to send. */
 export class Load {
   readonly #options: LoadOptions
   #isPaused = false
@@ -28,7 +30,7 @@ export class Load {
     this.#running = this.#run()
   }
 
-  /** Resolves when nothing is under way any more. */
+  /** Resolves when no XADD is under way any more. */
   async pause(): Promise<void> {
     this.#isPaused = true
     await this.#adding
@@ -70,20 +72,24 @@ export class Load {
   }
 
   async #add(recipes: readonly (Recipe | undefined)[]): Promise<number[]> {
-    const { oracle, redis, streamPrefix } = this.#options
+    const { oracle, exporter, redis } = this.#options
     if (redis.status !== 'ready') return []
+    const minted = recipes.map((recipe) => oracle.next(recipe))
+    const exported = exporter.isHeldUp ? [] : minted.filter(({ entry }) => entry.isExport)
+    for (const { number } of exported) exporter.send(number)
+    await this.#xadd(minted.filter((each) => !exported.includes(each)))
+    return minted.map(({ number }) => number)
+  }
+
+  async #xadd(minted: readonly { readonly number: number; readonly entry: MintedEntry }[]): Promise<void> {
+    const { oracle, redis, streamPrefix } = this.#options
     const pipeline = redis.pipeline()
-    const numbers = recipes.map((recipe) => {
-      const { number, entry } = oracle.next(recipe)
-      pipeline.xadd(streamKey(streamPrefix, entry.signal), '*', ...entry.fields)
-      return number
-    })
+    for (const { entry } of minted) pipeline.xadd(streamKey(streamPrefix, entry.signal), '*', ...entry.fields)
     const replies = await pipeline.exec().catch(() => null)
-    numbers.forEach((number, index) => {
+    minted.forEach(({ number }, index) => {
       const [error, id] = replies?.[index] ?? [new Error('no answer')]
       if (error === null) oracle.settleFate(number, 'accepted', String(id))
       else oracle.settleFate(number, error instanceof ReplyError ? 'refused' : 'unknown')
     })
-    return numbers
   }
 }

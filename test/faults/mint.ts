@@ -16,6 +16,8 @@ export interface MintedEntry {
   readonly signal: TelemetrySignal
   /** Names and values in turn, as XADD takes them. */
   readonly fields: readonly (string | Buffer)[]
+  /** Whether it is sent as an export request; else, and while those are held up, it is added by XADD. */
+  readonly isExport?: true
   readonly expected: Expected
 }
 
@@ -145,7 +147,8 @@ function mintOtlp(options: MintOptions, random: Random): MintedEntry {
   const made = make(signal, random.integer(1, 8), { options, random })
   const sent = made.map((each) => each.sent)
   const fields = ['otlp', otlpRequest(signal, sent, encoding)]
-  return { signal, fields, expected: expect(made.map(({ row }) => row)) }
+  const expected = expect(made.map(({ row }) => row))
+  return random.chance(0.5) ? { signal, fields, expected, isExport: true } : { signal, fields, expected }
 }
 
 function mintBurst(

@@ -1,5 +1,6 @@
 import type { Account } from './check-account.ts'
 import type { Stored } from './check-stored.ts'
+import type { ExportCounts } from './exporter.ts'
 import type { AuditOutcome } from './finish.ts'
 import type { Counts } from './statistics.ts'
 import type { FaultTally } from './tally.ts'
@@ -13,6 +14,8 @@ export interface Report {
   readonly account: Account | undefined
   readonly counts: Counts
   readonly fates: Readonly<Record<string, number>>
+  readonly exports: ExportCounts
+  readonly exportViolations: readonly string[]
   readonly redelivered: number
   readonly ackSample: { readonly sampled: number; readonly violations: readonly string[] }
   readonly peakRss: number
@@ -42,6 +45,8 @@ export function problemsOf(report: Report): string[] {
       : []),
     ...some('acknowledged but not committed', ackSample.violations),
     ...(ackSample.sampled === 0 ? ['no acknowledged entry was ever sampled'] : []),
+    ...some('answers that no export request may get', report.exportViolations),
+    ...(report.exports.taken === 0 ? ['no export request was ever taken'] : []),
     ...(report.peakRss > report.rssMax ? [`a worker held ${mib(report.peakRss)} MiB`] : []),
     ...tally.flatMap(problemsOfFault),
     ...(report.audit.outcome === 'failed' ? [`observatory audit failed: ${report.audit.output}`] : []),
@@ -81,7 +86,7 @@ export function formatReport(report: Report): string {
   return [
     table([head, ...rows]),
     '',
-    `seed ${report.seed}: XADD ${JSON.stringify(fates)}`,
+    `seed ${report.seed}: entries ${JSON.stringify(fates)}, export requests ${JSON.stringify(report.exports)}`,
     `accepted ${account?.accepted} = stored ${account?.stored} + pending ${account?.pending} + unread ${account?.unread} + ` +
       `lost by Redis ${account?.lostByRedis} + missing ${account?.missing.length}`,
     `rows ${stored?.rows}, dead letters ${stored?.letters}; duplicated ${stored?.duplicated.length}, ` +

@@ -49,7 +49,8 @@ async function strike(stage: Stage, fault: Fault, tally: Tally): Promise<string 
   const seconds = () => `${((performance.now() - startedAt) / 1000).toFixed(1)} s`
   try {
     const struck = await tally.around(fault, async () => {
-      const hit = await fault.strike(campaign)
+      const strikeNow = () => fault.strike(campaign)
+      const hit = await (fault.loses ? campaign.exporter.heldUp(strikeNow) : strikeNow())
       await allReady(campaign)
       return hit
     })

@@ -9,6 +9,7 @@ import { createRedis, whenReady } from '../../src/redis.ts'
 import { AckSampler } from './ack-sampler.ts'
 import type { CampaignOptions } from './campaign-options.ts'
 import { waitFor } from './deadline.ts'
+import { Exporter } from './exporter.ts'
 import { type Campaign, GROUP } from './fault.ts'
 import { LedgerWatch } from './ledger-watch.ts'
 import { Load } from './load.ts'
@@ -74,20 +75,37 @@ async function open(options: CampaignOptions, closing: Closing): Promise<Stage> 
   const redis = await openRedis(servers.redisUrl, 'harness', { defer, signal })
   const adder = await openRedis(servers.redisUrl, 'adder', { defer, signal })
   const workers = await startWorkers(options, { servers, oracle, defer })
-  const load = new Load({ oracle, redis: adder, streamPrefix, entriesPerSecond: options.entriesPerSecond })
+  const exporter = new Exporter({
+    ...{ oracle, workers, redis: adder, streamPrefix, random: new Random(seed + 3), signal },
+  })
+  const { entriesPerSecond } = options
+  const load = new Load({ oracle, exporter, redis: adder, streamPrefix, entriesPerSecond })
   const watch = new LedgerWatch(servers.databaseUrl, oracle)
   const statistics = new Statistics(workers)
   const random = new Random(seed + 1)
   const stuck = new Set<number>()
   const campaign: Campaign = {
-    ...{ random, oracle, load, workers, servers, smallDisk, streamPrefix, redis, query, signal, tell },
+    ...{
+      random,
+      oracle,
+      load,
+      exporter,
+      workers,
+      servers,
+      smallDisk,
+      streamPrefix,
+      redis,
+      query,
+      signal,
+      tell,
+    },
     exemptFromAckSample: (stream, ids) => ackSampler.exempt(stream, ids),
     pickWorker: () => workers[random.integer(0, workers.length - 1)] ?? fail('There are no workers'),
     settle: (timeoutMs = SETTLE_MAX_MS) => settle(campaign, stuck, timeoutMs),
   }
   const ackSampler = new AckSampler(campaign, new Random(seed + 2))
   const stopWatching = async () => {
-    await Promise.all([load.stop(), ackSampler.stop(), statistics.stop()])
+    await Promise.all([load.stop(), exporter.stop(), ackSampler.stop(), statistics.stop()])
     await watch.stop()
   }
   defer(stopWatching)

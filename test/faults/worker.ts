@@ -40,7 +40,19 @@ export interface WorkerOptions {
   readonly signal: AbortSignal
 }
 
-/** A slot in which one `serve --only ingest` after another runs, each behind the same two proxies. */
+interface PostOptions {
+  readonly body: Buffer
+  readonly contentType: string
+  readonly timeoutMs: number
+}
+
+interface Answer {
+  readonly status: number
+  readonly text: string
+  readonly retryAfter: string | null
+}
+
+/** A slot in which one `serve` after another runs, each behind the same two proxies. */
 export class Worker {
   readonly slot: number
   readonly postgres: PostgresProxy
@@ -85,7 +97,7 @@ export class Worker {
     this.#url = undefined
     this.incarnation += 1
     const log = createWriteStream(this.logFile, { flags: 'a' })
-    const child = spawn(process.execPath, [LAUNCHER, 'serve', '--only', 'ingest'], {
+    const child = spawn(process.execPath, [LAUNCHER, 'serve'], {
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,
@@ -135,6 +147,19 @@ export class Worker {
   async get(path: string): Promise<Response> {
     if (this.#url === undefined) throw new Error('it has not started yet')
     return fetch(`${this.#url}${path}`, { signal: AbortSignal.timeout(5000) })
+  }
+
+  /** Sends a body to where the process of this slot answers, or has answered. */
+  async post(path: string, { body, contentType, timeoutMs }: PostOptions): Promise<Answer> {
+    if (this.#url === undefined) throw new Error('it has not started yet')
+    const response = await fetch(`${this.#url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': contentType },
+      body,
+      signal: AbortSignal.timeout(timeoutMs),
+    })
+    const { status, headers } = response
+    return { status, text: await response.text(), retryAfter: headers.get('retry-after') }
   }
 
   kill(signal: NodeJS.Signals): void {
