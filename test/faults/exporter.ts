@@ -47,8 +47,8 @@ const DRAIN_MAX_MS = 90_000
 const BRACE = '{'.charCodeAt(0)
 
 /**
- * Sends entries of the form `otlp` as export requests, as an exporter of OpenTelemetry's does: the same body, to any of the workers, until
- * one has answered 200. *sending* → *taken* (answered 200, its id asked for) | *given up* (an answer that none should get, or stopped).
+ * Sends entries of the form `otlp` as export requests, as an exporter of OpenTelemetry's does: the same body, to one worker after another,
+ * until one has answered 200. *sending* → *taken* (answered 200, its id asked for) | *given up* (an answer that none should get, or stopped).
  */
 export class Exporter {
   readonly #options: ExporterOptions
@@ -94,10 +94,11 @@ export class Exporter {
   }
 
   async #send(number: number): Promise<void> {
-    const { oracle } = this.#options
+    const { oracle, workers, random } = this.#options
     const request = requestOf(oracle.entry(number))
-    while (!this.#isStopped) {
-      const outcome = await this.#attempt(request)
+    // The next one each time: one that is frozen is not asked again and again.
+    for (let slot = random.integer(1, workers.length); !this.#isStopped; slot += 1) {
+      const outcome = await this.#attempt(request, workers[slot % workers.length])
       if (outcome === 'given up') break
       if (outcome === 'taken') {
         const added = await this.#find(request)
@@ -112,9 +113,10 @@ export class Exporter {
   }
 
   /** @returns after how many milliseconds to send it again, where it is not at its end. */
-  async #attempt({ signal, body }: ExportRequest): Promise<'taken' | 'given up' | number> {
-    const { workers, random } = this.#options
-    const worker = workers[random.integer(0, workers.length - 1)]
+  async #attempt(
+    { signal, body }: ExportRequest,
+    worker: Worker | undefined,
+  ): Promise<'taken' | 'given up' | number> {
     const contentType = body[0] === BRACE ? 'application/json' : 'application/x-protobuf'
     const options = { body, contentType, timeoutMs: ANSWER_MAX_MS }
     const answer = await worker?.post(`/v1/${signal}`, options).catch(() => undefined)
@@ -132,7 +134,7 @@ export class Exporter {
       this.violations.push(`${status} ${text}`)
       return 'given up'
     }
-    if (random.chance(1 / ANSWERS_LOST_EVERY)) {
+    if (this.#options.random.chance(1 / ANSWERS_LOST_EVERY)) {
       this.counts.answerLost += 1
       return 0
     }

@@ -17,7 +17,7 @@ export interface MintedEntry {
   /** Names and values in turn, as XADD takes them. */
   readonly fields: readonly (string | Buffer)[]
   /** Whether it is sent as an export request; else, and while those are held up, it is added by XADD. */
-  readonly isExport?: true
+  readonly isExport?: boolean
   readonly expected: Expected
 }
 
@@ -148,7 +148,7 @@ function mintOtlp(options: MintOptions, random: Random): MintedEntry {
   const sent = made.map((each) => each.sent)
   const fields = ['otlp', otlpRequest(signal, sent, encoding)]
   const expected = expect(made.map(({ row }) => row))
-  return random.chance(0.5) ? { signal, fields, expected, isExport: true } : { signal, fields, expected }
+  return { signal, fields, expected, isExport: random.chance(0.5) }
 }
 
 function mintBurst(
@@ -158,15 +158,12 @@ function mintBurst(
 ): MintedEntry {
   const { spoil, spoilEntry, reason, signal = 'logs' } = POISONS[poison]
   const made = make(signal, rows, { options, random })
-  const sent: unknown[] = made.map((each) => each.sent)
+  const good = made.map((each) => each.sent)
+  const sent: unknown[] = [...good]
   const expected = { rows: new Map(expect(made.map(({ row }) => row)).rows), letters: new Map() }
   if (spoilEntry !== undefined && poisoned.length > 0) {
     const letters = new Map([[-1, { reason }]])
-    return {
-      signal,
-      fields: spoilEntry(made.map((each) => each.sent)),
-      expected: { rows: new Map(), letters },
-    }
+    return { signal, fields: spoilEntry(good), expected: { rows: new Map(), letters } }
   }
   for (const index of poisoned) {
     const spoilt = spoil?.(made[index]?.sent ?? {})

@@ -85,20 +85,8 @@ async function open(options: CampaignOptions, closing: Closing): Promise<Stage> 
   const random = new Random(seed + 1)
   const stuck = new Set<number>()
   const campaign: Campaign = {
-    ...{
-      random,
-      oracle,
-      load,
-      exporter,
-      workers,
-      servers,
-      smallDisk,
-      streamPrefix,
-      redis,
-      query,
-      signal,
-      tell,
-    },
+    ...{ random, oracle, load, exporter, workers, servers, smallDisk },
+    ...{ streamPrefix, redis, query, signal, tell },
     exemptFromAckSample: (stream, ids) => ackSampler.exempt(stream, ids),
     pickWorker: () => workers[random.integer(0, workers.length - 1)] ?? fail('There are no workers'),
     settle: (timeoutMs = SETTLE_MAX_MS) => settle(campaign, stuck, timeoutMs),
