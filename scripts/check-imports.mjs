@@ -37,7 +37,7 @@ const MAY_IMPORT = {
   producer: ['root', 'models'],
   retention: ['root', 'models'],
   writers: ['root', 'models', 'retention'],
-  repositories: ['root', 'models'],
+  repositories: ['root', 'models', 'retention'],
   ingest: ['root', 'models', 'retention', 'writers'],
   audit: ['root', 'models', 'retention', 'writers', 'ingest'],
   tail: ['root', 'models', 'retention', 'writers'],

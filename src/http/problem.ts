@@ -30,6 +30,8 @@ const RETRY_AFTER_SECONDS = 5
 
 /** Answers with a problem. */
 export function sendProblem(reply: FastifyReply, problem: Problem): void {
+  // Of the body that this stands instead of.
+  reply.removeHeader('content-encoding')
   if (problem.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
   void reply.code(problem.status).type(PROBLEM_TYPE).send(textOf(problem))
 }

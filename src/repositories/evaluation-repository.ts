@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
-import { type FilterColumns, filterSql, type RecordFilter, whereSql } from './filter.ts'
+import { type FilterColumns, type RecordFilter, whereSql } from './filter.ts'
 import { readRows, streamRows } from './stream-rows.ts'
 
 export const EVALUATION_COLUMNS: FilterColumns = {
@@ -51,12 +51,12 @@ export class EvaluationRepository {
 
   /** Evaluations that match, newest first: a stream of rows with one column, the evaluation as JSON text. */
   streamEvaluations(filter: RecordFilter, signal: AbortSignal): Promise<Readable> {
-    const { text, values } = filterSql(filter, EVALUATION_COLUMNS)
-    return streamRows(
-      this.#pool,
-      { text: `select ${EVALUATION_JSON} from evaluation_view ${text}`, values },
-      signal,
-    )
+    const { where, values } = whereSql(filter, EVALUATION_COLUMNS)
+    const text = `
+      select ${EVALUATION_JSON} from evaluation_view ${where}
+      order by time desc, time_unix_nano desc, entry_ms desc, entry_seq desc, record_index desc, position desc
+      limit $${values.length + 1}`
+    return streamRows(this.#pool, { text, values: [...values, filter.limit] }, signal)
   }
 
   /** Evaluations of a trace and of its spans, by their ids or those of their answers, the oldest at most `limit`, as JSON text. */

@@ -1,5 +1,6 @@
 import { floorDivide } from '../models/floor-divide.ts'
 import type { SpanKind, StatusCode } from '../models/span.ts'
+import type { RecordPosition } from './page-token.ts'
 
 /** Words of a filter that a text must equal. */
 export const TEXT_WORDS = [
@@ -35,7 +36,11 @@ export interface RecordFilter extends Readonly<Partial<Record<TextWord, string>>
   readonly maxDuration?: bigint
   /** Attributes that must be there with these values: text, or what JSON makes of the text (42, true). */
   readonly attributes?: readonly (readonly [key: string, value: string])[]
-  /** Newest first, at most so many; null is all. */
+  /** By time; without it as it is fastest. */
+  readonly order?: 'asc' | 'desc'
+  /** Records after this one in the order; the newest first where none is said. */
+  readonly after?: RecordPosition
+  /** At most so many; null is all. */
   readonly limit: number | null
 }
 
@@ -51,13 +56,6 @@ export interface FilterColumns {
   readonly kindCode?: string
   readonly durationNs?: string
   readonly attributes?: string
-}
-
-/** A filter as SQL: `where … order by … limit …`, values by parameters. */
-export function filterSql(filter: RecordFilter, columns: FilterColumns): { text: string; values: unknown[] } {
-  const { where, values } = whereSql(filter, columns)
-  const order = `order by ${columns.time} desc, ${columns.timeUnixNano} desc`
-  return { text: `${where} ${order} limit $${values.length + 1}`, values: [...values, filter.limit] }
 }
 
 /** The conditions alone: `where …`, or `where true`. More parameters may follow. */
@@ -88,6 +86,15 @@ export function whereSql(
   for (const [key, value] of columns.attributes === undefined ? [] : attributes) {
     const forms = formsOf(key, value).map((json) => `${columns.attributes} @> $${values.push(json)}::jsonb`)
     conditions.push(`(${forms.join(' or ')})`)
+  }
+  if (filter.after !== undefined) {
+    const { timeUnixNano, entryMs, entrySeq, recordIndex } = filter.after
+    const sign = filter.order === 'asc' ? '>' : '<'
+    add(columns.time, `${sign}= ?::timestamptz`, microseconds(BigInt(timeUnixNano)))
+    const keys = [timeUnixNano, entryMs, entrySeq, recordIndex].map((key) => `$${values.push(key)}::bigint`)
+    conditions.push(
+      `(${columns.timeUnixNano}, entry_ms, entry_seq, record_index) ${sign} (${keys.join(', ')})`,
+    )
   }
   return { where: `where ${conditions.length === 0 ? 'true' : conditions.join(' and ')}`, values }
 }

@@ -3,8 +3,11 @@ import type pg from 'pg'
 import type { Attributes, AttributeValue } from '../models/attributes.ts'
 import type { ContentLog } from '../models/conversation/conversation.ts'
 import { parseJson } from '../models/json.ts'
-import { type FilterColumns, filterSql, type RecordFilter } from './filter.ts'
-import { readRows, streamRows } from './stream-rows.ts'
+import type { FilterColumns, RecordFilter } from './filter.ts'
+import { pageRecords } from './page-records.ts'
+import type { RecordSource } from './record-source.ts'
+import { type StreamOptions, streamRecords } from './stream-records.ts'
+import { readRows } from './stream-rows.ts'
 
 export const LOG_RECORD_COLUMNS: FilterColumns = {
   time: 'time',
@@ -33,6 +36,29 @@ const LOG_RECORD_JSON = `
       jsonb_build_object('name', scope_name, 'version', scope_version, 'schemaUrl', scope_schema_url))
       || jsonb_build_object('attributes', scope_attributes)))::text`
 
+export const LOG_RECORDS: RecordSource = {
+  table: 'log_records',
+  view: 'log_view',
+  columns: LOG_RECORD_COLUMNS,
+  json: LOG_RECORD_JSON,
+  csv: [
+    ['timeUnixNano', 'time_unix_nano::text'],
+    ['severityNumber', 'severity_number::text'],
+    ['severityText', 'severity_text'],
+    ['level', 'level'],
+    ['service', 'service'],
+    ['environment', 'environment'],
+    ['eventName', 'event_name'],
+    ['body', 'body'],
+    ['traceId', 'trace_id_hex'],
+    ['spanId', 'span_id'],
+    ['attributes', 'attributes::text'],
+    ['resource', 'resource_attributes::text'],
+    ['scopeName', 'scope_name'],
+    ['scopeVersion', 'scope_version'],
+  ],
+}
+
 /** A log record in which something is said, and the span that it was said in. */
 export interface TraceMessage extends ContentLog {
   readonly spanId: string
@@ -46,10 +72,14 @@ export class LogRecordRepository {
     this.#pool = pool
   }
 
-  /** Log records that match, newest first: a stream of rows with one column, the record as JSON text. */
-  streamLogRecords(filter: RecordFilter, signal: AbortSignal): Promise<Readable> {
-    const { text, values } = filterSql(filter, LOG_RECORD_COLUMNS)
-    return streamRows(this.#pool, { text: `select ${LOG_RECORD_JSON} from log_view ${text}`, values }, signal)
+  /** All log records that match: see {@link streamRecords}. */
+  streamLogRecords(filter: RecordFilter, options: StreamOptions): Promise<Readable> {
+    return streamRecords(this.#pool, LOG_RECORDS, filter, options)
+  }
+
+  /** A page of log records: see {@link pageRecords}. */
+  pageLogRecords(filter: RecordFilter & { readonly limit: number }, signal: AbortSignal): Promise<Readable> {
+    return pageRecords(this.#pool, LOG_RECORDS, filter, signal)
   }
 
   /**

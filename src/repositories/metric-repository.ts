@@ -1,6 +1,9 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
-import { type FilterColumns, filterSql, type RecordFilter } from './filter.ts'
+import type { FilterColumns, RecordFilter } from './filter.ts'
+import { pageRecords } from './page-records.ts'
+import type { RecordSource } from './record-source.ts'
+import { type StreamOptions, streamRecords } from './stream-records.ts'
 import { streamRows } from './stream-rows.ts'
 
 export const POINT_COLUMNS: FilterColumns = {
@@ -35,6 +38,31 @@ const POINT_JSON = `
       jsonb_build_object('name', scope_name, 'version', scope_version, 'schemaUrl', scope_schema_url))
       || jsonb_build_object('attributes', scope_attributes)))::text`
 
+export const POINTS: RecordSource = {
+  table: 'metric_points',
+  view: 'point_view',
+  columns: POINT_COLUMNS,
+  json: POINT_JSON,
+  csv: [
+    ['timeUnixNano', 'time_unix_nano::text'],
+    ['startTimeUnixNano', 'start_time_unix_nano::text'],
+    ['name', 'name'],
+    ['type', 'type'],
+    ['unit', 'unit'],
+    ['service', 'service'],
+    ['environment', 'environment'],
+    ['value', 'coalesce(value_integer::text, value::text)'],
+    ['count', 'count::text'],
+    ['sum', 'sum::text'],
+    ['min', 'min::text'],
+    ['max', 'max::text'],
+    ['attributes', 'attributes::text'],
+    ['resource', 'resource_attributes::text'],
+    ['scopeName', 'scope_name'],
+    ['scopeVersion', 'scope_version'],
+  ],
+}
+
 /** Reads metrics. */
 export class MetricRepository {
   readonly #pool: pg.Pool
@@ -58,9 +86,13 @@ export class MetricRepository {
     )
   }
 
-  /** Data points that match, newest first: a stream of rows with one column, the point as JSON text. */
-  streamPoints(filter: RecordFilter, signal: AbortSignal): Promise<Readable> {
-    const { text, values } = filterSql(filter, POINT_COLUMNS)
-    return streamRows(this.#pool, { text: `select ${POINT_JSON} from point_view ${text}`, values }, signal)
+  /** All data points that match: see {@link streamRecords}. */
+  streamPoints(filter: RecordFilter, options: StreamOptions): Promise<Readable> {
+    return streamRecords(this.#pool, POINTS, filter, options)
+  }
+
+  /** A page of data points: see {@link pageRecords}. */
+  pagePoints(filter: RecordFilter & { readonly limit: number }, signal: AbortSignal): Promise<Readable> {
+    return pageRecords(this.#pool, POINTS, filter, signal)
   }
 }

@@ -1,6 +1,9 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
-import { type FilterColumns, filterSql, type RecordFilter } from './filter.ts'
+import type { FilterColumns, RecordFilter } from './filter.ts'
+import { pageRecords } from './page-records.ts'
+import type { RecordSource } from './record-source.ts'
+import { type StreamOptions, streamRecords } from './stream-records.ts'
 import { readRows, streamRows } from './stream-rows.ts'
 import type { TreeSpan } from './tree-order.ts'
 
@@ -42,6 +45,41 @@ const SPAN_JSON = `
       jsonb_build_object('name', scope_name, 'version', scope_version, 'schemaUrl', scope_schema_url))
       || jsonb_build_object('attributes', scope_attributes)))::text`
 
+export const SPANS: RecordSource = {
+  table: 'spans',
+  view: 'span_view',
+  columns: SPAN_COLUMNS,
+  json: SPAN_JSON,
+  csv: [
+    ['traceId', 'trace_id_hex'],
+    ['spanId', 'span_id'],
+    ['parentSpanId', 'parent_span_id'],
+    ['name', 'name'],
+    ['kind', 'kind'],
+    ['startTimeUnixNano', 'start_time_unix_nano::text'],
+    ['endTimeUnixNano', 'end_time_unix_nano::text'],
+    ['durationNs', 'duration_ns::text'],
+    ['status', 'status'],
+    ['statusMessage', 'status_message'],
+    ['service', 'service'],
+    ['environment', 'environment'],
+    ['operation', 'operation'],
+    ['provider', 'provider'],
+    ['model', 'model'],
+    ['inputTokens', 'input_tokens::text'],
+    ['outputTokens', 'output_tokens::text'],
+    ['cost', 'cost::text'],
+    ['sessionId', 'session_id'],
+    ['userId', 'user_id'],
+    ['attributes', 'attributes::text'],
+    ['events', 'events::text'],
+    ['links', 'links::text'],
+    ['resource', 'resource_attributes::text'],
+    ['scopeName', 'scope_name'],
+    ['scopeVersion', 'scope_version'],
+  ],
+}
+
 /** What a call of a model was and took; nothing of other spans. */
 const GEN_AI_JSON = `
   jsonb_strip_nulls(jsonb_build_object(
@@ -76,10 +114,14 @@ export class TraceRepository {
     this.#pool = pool
   }
 
-  /** Spans that match, newest first: a stream of rows with one column, the span as JSON text. */
-  streamSpans(filter: RecordFilter, signal: AbortSignal): Promise<Readable> {
-    const { text, values } = filterSql(filter, SPAN_COLUMNS)
-    return streamRows(this.#pool, { text: `select ${SPAN_JSON} from span_view ${text}`, values }, signal)
+  /** All spans that match: see {@link streamRecords}. */
+  streamSpans(filter: RecordFilter, options: StreamOptions): Promise<Readable> {
+    return streamRecords(this.#pool, SPANS, filter, options)
+  }
+
+  /** A page of spans: see {@link pageRecords}. */
+  pageSpans(filter: RecordFilter & { readonly limit: number }, signal: AbortSignal): Promise<Readable> {
+    return pageRecords(this.#pool, SPANS, filter, signal)
   }
 
   /**

@@ -6,20 +6,20 @@ export interface Partition extends PartitionRange {
   readonly name: string
 }
 
-/** The partitions of a table that are attached, in no order. In a transaction: it sets how times are written until its end. */
-export async function listPartitions(client: pg.ClientBase, table: string): Promise<Partition[]> {
-  await client.query(`set local timezone = 'UTC'`)
-  await client.query(`set local datestyle = 'ISO'`)
-  const { rows } = await client.query<{ name: string; bounds: string }>(
-    `select c.oid::regclass::text as name, pg_get_expr(c.relpartbound, c.oid) as bounds
-       from pg_inherits i join pg_class c on c.oid = i.inhrelid
-      where i.inhparent = $1::regclass`,
+/** The partitions of a table that are attached, the newest first. */
+export async function listPartitions(
+  client: Pick<pg.ClientBase, 'query'>,
+  table: string,
+): Promise<readonly Partition[]> {
+  const { rows } = await client.query<{ name: string; from_ms: number; to_ms: number }>(
+    `select oid::regclass::text as name, extract(epoch from bounds[1]::timestamptz)::float8 * 1000 as from_ms,
+            extract(epoch from bounds[2]::timestamptz)::float8 * 1000 as to_ms
+       from (
+         select c.oid, regexp_match(pg_get_expr(c.relpartbound, c.oid), $$FROM \\('([^']+)'\\) TO \\('([^']+)'\\)$$) as bounds
+           from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = $1::regclass
+       ) as partitions
+      order by from_ms desc`,
     [table],
   )
-  return rows.map(({ name, bounds }) => {
-    const [fromMs = 0, toMs = 0] = [...bounds.matchAll(/'(\S+) (\S+)\+00'/g)].map(([, day, time]) =>
-      Date.parse(`${day}T${time}Z`),
-    )
-    return { name, fromMs, toMs }
-  })
+  return rows.map(({ name, from_ms, to_ms }) => ({ name, fromMs: from_ms, toMs: to_ms }))
 }

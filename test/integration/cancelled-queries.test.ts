@@ -138,8 +138,8 @@ describe('a stream of rows', () => {
 
   it('that gets no connection in time is an error of its own', async () => {
     openPool()
-    pool.options.connectionTimeoutMillis = 50
     const client = await pool.connect()
+    pool.options.connectionTimeoutMillis = 50
     await expect(stream('select 1')).rejects.toMatchObject({ code: 'ERR_SERVER_UNREACHABLE' })
     client.release()
   })

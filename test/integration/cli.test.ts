@@ -283,8 +283,8 @@ describe('with servers', () => {
         create table log_records_new partition of log_records for values from ('2020-01-02') to ('2020-01-03');
         create table log_records_empty partition of log_records for values from ('2020-01-03') to ('2020-01-04');
         insert into log_records (time, time_unix_nano, resource_id, scope_id, entry_ms, entry_seq, record_index,
-          severity_number, body_is_json, service, attributes, body)
-        select case n when 1 then '2020-01-02T12:00:00Z' else '2020-01-01T12:00:00Z' end::timestamptz, 0, 0, 0, n, 0, 0, 0, false, 'old', '{}', repeat('x', 1500)
+          severity_number, has_content, body_is_json, service, attributes, body)
+        select case n when 1 then '2020-01-02T12:00:00Z' else '2020-01-01T12:00:00Z' end::timestamptz, 0, 0, 0, n, 0, 0, 0, false, false, 'old', '{}', repeat('x', 1500)
         from generate_series(1, 25000) n;
         analyze log_records_old, log_records_new`)
       const logs = (await status()).tables.find(({ table }) => table === 'log_records')

@@ -110,15 +110,18 @@ test('shows rows within seconds, every command it prints works, and Ctrl-C leave
   const commands = command.stderr
     .split('\n')
     .filter((line) => /^ {2}(curl|redis-cli|psql|PGPASSFILE)/.test(line))
-  const [spans, errors, metrics, prometheus, ready, usage, add, added, ...others] = commands
+  const [spans, errors, metrics, prometheus, ready, sessions, evaluations, usage, add, added, ...others] =
+    commands
   expect(others).toEqual([])
   const records = async (curl: string) => JSON.parse(await paste(curl)).data
   await eventually(async () => expect((await records(spans!))[0]).toHaveProperty('traceId'))
   await eventually(async () => expect((await records(metrics!))[0]).toHaveProperty('unit'))
+  await eventually(async () => expect((await records(sessions!))[0].turnCount).toBeGreaterThan(0))
+  expect(await records(evaluations!)).toBeInstanceOf(Array)
   expect(await paste(prometheus!)).toMatch(/^observatory_records_written_total\{signal="traces"\} [1-9]/m)
   expect(JSON.parse(await paste(ready!))).toMatchObject({ ready: true })
   await eventually(async () =>
-    expect(await paste(usage!)).toMatch(/model.*input_tokens[\s\S]*\|\s+[1-9]\d* \|/),
+    expect(await paste(usage!)).toMatch(/model.*dollars[\s\S]*\|\s+[1-9]\d* \|\s+\d+\.\d+\s/),
   )
   expect(await paste(add!)).toMatch(/^\d+-\d+\n$/)
   await eventually(async () => expect(await paste(added!)).toMatch(/api.*error.*boom.*"user.id": "42"/))

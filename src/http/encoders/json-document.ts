@@ -1,8 +1,6 @@
 import { Readable } from 'node:stream'
+import { inChunks } from './in-chunks.ts'
 import type { RecordFormat } from './json-stream.ts'
-
-/** Characters of a chunk of the response, where items are small. */
-const CHUNK_CHARACTERS = 64 * 1024
 
 /**
  * An object with a list that may be long, as a response body: `json`, the members of `head` and the list as a member of the given name; `ndjson`, the items
@@ -21,7 +19,7 @@ export function jsonDocument(
   format: RecordFormat,
 ): Readable {
   const chunks = format === 'ndjson' ? lines(items) : document(head, name, items)
-  return Readable.from(joined(chunks), { objectMode: false })
+  return Readable.from(inChunks(chunks), { objectMode: false })
 }
 
 async function* document(head: string, name: string, items: AsyncIterable<string>): AsyncGenerator<string> {
@@ -35,15 +33,4 @@ async function* document(head: string, name: string, items: AsyncIterable<string
 
 async function* lines(items: AsyncIterable<string>): AsyncGenerator<string> {
   for await (const item of items) yield `${item}\n`
-}
-
-async function* joined(texts: AsyncIterable<string>): AsyncGenerator<string> {
-  let chunk = ''
-  for await (const text of texts) {
-    chunk += text
-    if (chunk.length < CHUNK_CHARACTERS) continue
-    yield chunk
-    chunk = ''
-  }
-  if (chunk !== '') yield chunk
 }

@@ -7,9 +7,9 @@ import {
   type TextWord,
 } from '../../repositories/filter.ts'
 import { parseDuration } from '../../repositories/filter-duration.ts'
-import type { RecordFormat } from '../encoders/json-stream.ts'
 import { BadParameter } from '../problem.ts'
 import {
+  type BodyFormat,
   COMMON_PARAMETERS,
   type CommonQuery,
   readLimit,
@@ -54,7 +54,7 @@ export function filterSchema(columns: FilterColumns, others: Readonly<Record<str
 }
 
 /** @throws BadParameter for what is no time, no duration or no level, and for a page that is too long. */
-export function readFilter(query: FilterQuery, format: RecordFormat): RecordFilter {
+export function readFilter(query: Omit<FilterQuery, 'format'>, format: BodyFormat): RecordFilter {
   const { traceId, spanId, level, status, kind } = query
   const texts = TEXT_WORDS.filter((word) => query[word] !== undefined).map((word) => [word, query[word]])
   const attributes = Object.entries(query).flatMap(([name, value]) =>
@@ -76,7 +76,7 @@ export function readFilter(query: FilterQuery, format: RecordFormat): RecordFilt
 }
 
 function readDuration(
-  query: FilterQuery,
+  query: Omit<FilterQuery, 'format'>,
   parameter: 'minDuration' | 'maxDuration',
 ): Pick<RecordFilter, typeof parameter> {
   const text = query[parameter]

@@ -34,13 +34,25 @@ export function readFormat(query: CommonQuery, accept: string | undefined): Reco
   return query.format ?? (accept?.includes('application/x-ndjson') ? 'ndjson' : 'json')
 }
 
+/** Every form that records come in; lists of other things have no CSV. */
+export type BodyFormat = RecordFormat | 'csv'
+
+const CONTENT_TYPES: Readonly<Record<BodyFormat, string>> = {
+  json: 'application/json; charset=utf-8',
+  ndjson: 'application/x-ndjson; charset=utf-8',
+  csv: 'text/csv; charset=utf-8; header=present',
+}
+
 /** The content type of a format. */
-export function contentTypeOf(format: RecordFormat): string {
-  return format === 'json' ? 'application/json; charset=utf-8' : 'application/x-ndjson; charset=utf-8'
+export function contentTypeOf(format: BodyFormat): string {
+  return CONTENT_TYPES[format]
 }
 
 /** The time range, in unix nanoseconds. @throws BadParameter for what is no time. */
-export function readTimeRange(query: CommonQuery): { readonly from?: bigint; readonly to?: bigint } {
+export function readTimeRange(query: Pick<CommonQuery, 'from' | 'to'>): {
+  readonly from?: bigint
+  readonly to?: bigint
+} {
   const now = Date.now()
   const time = (parameter: 'from' | 'to'): bigint | undefined => {
     const text = query[parameter]
@@ -56,7 +68,7 @@ export function readTimeRange(query: CommonQuery): { readonly from?: bigint; rea
 }
 
 /** How many at most; null is all. @throws BadParameter for a page of JSON that is too long. */
-export function readLimit({ limit }: CommonQuery, format: RecordFormat): number | null {
+export function readLimit({ limit }: Pick<CommonQuery, 'limit'>, format: BodyFormat): number | null {
   if (format === 'json' && limit !== undefined && limit > JSON_MAX_LIMIT) {
     throw new BadParameter(
       'limit',

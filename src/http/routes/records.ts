@@ -1,12 +1,20 @@
 import type { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RecordFilter } from '../../repositories/filter.ts'
-import { LOG_RECORD_COLUMNS, type LogRecordRepository } from '../../repositories/log-record-repository.ts'
-import { type MetricRepository, POINT_COLUMNS } from '../../repositories/metric-repository.ts'
-import { SPAN_COLUMNS, type TraceRepository } from '../../repositories/trace-repository.ts'
+import { LOG_RECORDS, type LogRecordRepository } from '../../repositories/log-record-repository.ts'
+import { type MetricRepository, POINT_COLUMNS, POINTS } from '../../repositories/metric-repository.ts'
+import { type RecordPosition, writePageToken } from '../../repositories/page-token.ts'
+import type { RecordSource } from '../../repositories/record-source.ts'
+import type { StreamOptions } from '../../repositories/stream-records.ts'
+import { SPANS, type TraceRepository } from '../../repositories/trace-repository.ts'
 import { clientGone } from '../client-gone.ts'
+import { csvStream } from '../encoders/csv-stream.ts'
+import { jsonPage } from '../encoders/json-page.ts'
 import { jsonStream } from '../encoders/json-stream.ts'
+import { BadParameter } from '../problem.ts'
+import { sendBody } from '../send-body.ts'
 import { type FilterQuery, filterSchema, readFilter } from './filter-query.ts'
+import { PAGING_PARAMETERS, type PageQuery, pagedQuery, readPaging, readRecordFormat } from './paging.ts'
 import { COMMON_PARAMETERS, contentTypeOf, readFormat, TEXT_PARAMETER } from './query-parameters.ts'
 
 export interface RecordRoutesOptions {
@@ -17,46 +25,81 @@ export interface RecordRoutesOptions {
   }
 }
 
-type Find = (filter: RecordFilter, signal: AbortSignal) => Promise<Readable>
+interface Reads {
+  readonly source: RecordSource
+  readonly stream: (filter: RecordFilter, options: StreamOptions) => Promise<Readable>
+  readonly page: (filter: RecordFilter & { readonly limit: number }, signal: AbortSignal) => Promise<Readable>
+}
 
-/** Stored records that match, newest first. */
+/** Stored records that match: JSON page by page, the newest first, or all of them as NDJSON or CSV. */
 export function recordRoutes(app: FastifyInstance, { repositories }: RecordRoutesOptions): void {
   const { traces, logRecords, metrics } = repositories
-  const route = (url: string, querystring: object, find: Find) =>
-    app.get<{ Querystring: FilterQuery }>(url, { schema: { querystring } }, (request, reply) =>
-      answer(request, reply, find),
-    )
-  route('/api/v1/spans', filterSchema(SPAN_COLUMNS), (filter, signal) => traces.streamSpans(filter, signal))
-  route('/api/v1/logs', filterSchema(LOG_RECORD_COLUMNS), (filter, signal) =>
-    logRecords.streamLogRecords(filter, signal),
-  )
-  const { limit, format } = COMMON_PARAMETERS
-  const properties = { limit, format, name: TEXT_PARAMETER }
-  route('/api/v1/metrics', { type: 'object', additionalProperties: false, properties }, (filter, signal) =>
-    metrics.streamDefinitions(filter, signal),
-  )
+  const route = (url: string, reads: Reads) => {
+    const schema = { querystring: filterSchema(reads.source.columns, PAGING_PARAMETERS) }
+    app.get<{ Querystring: PageQuery }>(url, { schema }, (request, reply) => answer(request, reply, reads))
+  }
+  route('/api/v1/spans', {
+    source: SPANS,
+    stream: (filter, options) => traces.streamSpans(filter, options),
+    page: (filter, signal) => traces.pageSpans(filter, signal),
+  })
+  route('/api/v1/logs', {
+    source: LOG_RECORDS,
+    stream: (filter, options) => logRecords.streamLogRecords(filter, options),
+    page: (filter, signal) => logRecords.pageLogRecords(filter, signal),
+  })
   const { name: _, ...texts } = POINT_COLUMNS.texts
-  app.get<{ Querystring: FilterQuery; Params: { name: string } }>(
+  app.get<{ Querystring: PageQuery; Params: { name: string } }>(
     '/api/v1/metrics/:name/points',
     {
       schema: {
-        querystring: filterSchema({ ...POINT_COLUMNS, texts }),
+        querystring: filterSchema({ ...POINT_COLUMNS, texts }, PAGING_PARAMETERS),
         params: { type: 'object', properties: { name: TEXT_PARAMETER } },
       },
     },
-    (request, reply) =>
-      answer(request, reply, (filter, signal) =>
-        metrics.streamPoints({ ...filter, name: request.params.name }, signal),
-      ),
+    (request, reply) => {
+      const { name } = request.params
+      return answer(request, reply, {
+        source: POINTS,
+        stream: (filter, options) => metrics.streamPoints({ ...filter, name }, options),
+        page: (filter, signal) => metrics.pagePoints({ ...filter, name }, signal),
+      })
+    },
+  )
+  metricDefinitions(app, metrics)
+}
+
+function metricDefinitions(app: FastifyInstance, metrics: MetricRepository): void {
+  const { limit, format } = COMMON_PARAMETERS
+  const properties = { limit, format, name: TEXT_PARAMETER }
+  app.get<{ Querystring: FilterQuery }>(
+    '/api/v1/metrics',
+    { schema: { querystring: { type: 'object', additionalProperties: false, properties } } },
+    async ({ query, headers }, reply) => {
+      const asked = readFormat(query, headers.accept)
+      const rows = await metrics.streamDefinitions(readFilter(query, asked), clientGone(reply))
+      return reply.type(contentTypeOf(asked)).send(jsonStream(rows, asked))
+    },
   )
 }
 
 async function answer(
-  request: FastifyRequest<{ Querystring: FilterQuery }>,
+  request: FastifyRequest<{ Querystring: PageQuery }>,
   reply: FastifyReply,
-  find: Find,
+  { source, stream, page }: Reads,
 ): Promise<FastifyReply> {
-  const format = readFormat(request.query, request.headers.accept)
-  const rows = await find(readFilter(request.query, format), clientGone(reply))
-  return reply.type(contentTypeOf(format)).send(jsonStream(rows, format))
+  const format = readRecordFormat(request)
+  const { limit, ...filter } = { ...readFilter(request.query, format), ...readPaging(request) }
+  reply.type(contentTypeOf(format))
+  const signal = clientGone(reply)
+  if (format === 'json' && limit !== null) {
+    const rows = await page({ ...filter, limit }, signal)
+    const token = (position: RecordPosition) => writePageToken(position, pagedQuery(request))
+    return sendBody(request, reply, jsonPage(rows, limit, token))
+  }
+  if (filter.after !== undefined) throw new BadParameter('cursor', 'cursor goes with format=json only')
+  const form = format === 'csv' ? 'csv' : 'json'
+  const rows = await stream({ ...filter, limit }, { form, signal })
+  const names = source.csv.map(([name]) => name)
+  return sendBody(request, reply, format === 'csv' ? csvStream(rows, names) : jsonStream(rows, 'ndjson'))
 }

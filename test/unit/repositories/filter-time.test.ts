@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { filterSql } from '../../../src/repositories/filter.ts'
+import { whereSql } from '../../../src/repositories/filter.ts'
 import { parseFilterTime } from '../../../src/repositories/filter-time.ts'
 
 const NOW_MS = Date.UTC(2026, 10, 23, 9)
@@ -107,7 +107,7 @@ test('every time that is one fits int64 and becomes a time that PostgreSQL reads
       if (time === undefined) return
       expect(BigInt.asIntN(64, time)).toBe(time)
       const columns = { time: 'start_time', timeUnixNano: 'start_time_unix_nano', texts: {} }
-      const { values } = filterSql({ from: time, to: time, limit: null }, columns)
+      const { values } = whereSql({ from: time, to: time }, columns)
       const [, from, , to] = values
       expect(from).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
       expect(to).toBe(from)
