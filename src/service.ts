@@ -31,6 +31,7 @@ import { EvaluationRepository } from './repositories/evaluation-repository.ts'
 import { LogRecordRepository } from './repositories/log-record-repository.ts'
 import { MetricRepository } from './repositories/metric-repository.ts'
 import { SessionRepository } from './repositories/session-repository.ts'
+import { StatisticsRepository } from './repositories/statistics-repository.ts'
 import { TraceRepository } from './repositories/trace-repository.ts'
 import { PartitionKeeper } from './retention/partition-keeper.ts'
 import { Partitions } from './retention/partitions.ts'
@@ -297,6 +298,7 @@ function createRepositories(pool: pg.Pool) {
     deadLetters: new DeadLetterRepository(pool),
     evaluations: new EvaluationRepository(pool),
     sessions: new SessionRepository(pool),
+    statistics: new StatisticsRepository(pool),
   }
 }
 

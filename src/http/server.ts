@@ -2,6 +2,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { codeOf, ObservatoryError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { SessionRepository } from '../repositories/session-repository.ts'
+import type { StatisticsRepository } from '../repositories/statistics-repository.ts'
 import type { TraceViewRepositories } from '../repositories/trace-view.ts'
 import { answerClientError, problemHandler, sendProblem } from './problem.ts'
 import { type DeadLetterRoutesOptions, deadLetterRoutes } from './routes/dead-letters.ts'
@@ -11,12 +12,16 @@ import { type OtlpRoutesOptions, otlpRoutes } from './routes/otlp.ts'
 import { MAX_PARAMETER_LENGTH } from './routes/query-parameters.ts'
 import { type RecordRoutesOptions, recordRoutes } from './routes/records.ts'
 import { sessionRoutes } from './routes/sessions.ts'
+import { statisticsRoutes } from './routes/statistics.ts'
 import { traceRoutes } from './routes/traces.ts'
 
 /** What the routes of queries read from. */
 export type Repositories = RecordRoutesOptions['repositories'] &
   DeadLetterRoutesOptions &
-  TraceViewRepositories & { readonly sessions: SessionRepository }
+  TraceViewRepositories & {
+    readonly sessions: SessionRepository
+    readonly statistics: StatisticsRepository
+  }
 
 export interface HttpServerOptions extends OperationRoutesOptions {
   readonly logger: Logger
@@ -54,6 +59,7 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
     traceRoutes(app, options.repositories)
     evaluationRoutes(app, options.repositories)
     sessionRoutes(app, options.repositories)
+    statisticsRoutes(app, options.repositories)
   }
   if (options.otlp !== undefined) otlpRoutes(app, { ...options, ...options.otlp })
   return app

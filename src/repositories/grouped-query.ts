@@ -1,0 +1,52 @@
+import { type FilterColumns, type RecordFilter, whereSql } from './filter.ts'
+import type { SqlQuery } from './stream-rows.ts'
+
+/** What of a view is counted and measured, and by what it can be grouped. */
+export interface GroupedSource {
+  readonly view: string
+  readonly columns: FilterColumns
+  /** The word for each group, and its column. */
+  readonly groups: Readonly<Record<string, string>>
+  /** SQL of the members of the result, `'calls', count(*), …`. */
+  readonly measures: string
+  /** SQL of what is wanted first. */
+  readonly order: string
+}
+
+/** How the records that match are put together. */
+export interface Grouping {
+  /** Words of `GroupedSource.groups`. */
+  readonly by: readonly string[]
+  /** Nanoseconds of the time that one result is of; undefined for all of it. */
+  readonly step: bigint | undefined
+}
+
+/**
+ * One row a group with one column, JSON text `{time, …groups, …measures}`; `time` is the beginning of its step in unix nanoseconds. Those of one time
+ * together, the oldest first, and of these what is wanted first.
+ */
+export function groupedQuery(source: GroupedSource, filter: RecordFilter, { by, step }: Grouping): SqlQuery {
+  const { columns, groups, measures, view, order } = source
+  const { where, values } = whereSql(filter, columns)
+  const names = by.map((word) => groups[word] ?? 'null')
+  const members = by.map((word, index) => `'${word}', ${names[index]}, `).join('')
+  const time =
+    step === undefined
+      ? undefined
+      : `div(${columns.timeUnixNano}::numeric, $${values.push(step)}) * $${values.length}`
+  const keys = [...(time === undefined ? [] : [time]), ...names]
+  const grouping = keys.length === 0 ? '' : `group by ${keys.join(', ')}`
+  const text = `
+    select jsonb_build_object(${time === undefined ? '' : `'timeUnixNano', (${time})::text, `}${members}${measures})::text
+    from ${view} ${where} ${grouping}
+    order by ${time === undefined ? '' : `${time}, `}${order} limit $${values.push(filter.limit)}`
+  return { text, values }
+}
+
+/** SQL of the quantiles of a column, as an object; null where there is no value. */
+export function quantiles(column: string): string {
+  const members = [50, 90, 95, 99].map(
+    (percent) => `'p${percent}', percentile_disc(${percent / 100}) within group (order by ${column})`,
+  )
+  return `case when count(${column}) > 0 then jsonb_build_object(${members.join(', ')}) end`
+}

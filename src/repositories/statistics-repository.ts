@@ -1,0 +1,95 @@
+import type { Readable } from 'node:stream'
+import type pg from 'pg'
+import type { RecordFilter } from './filter.ts'
+import { type GroupedSource, type Grouping, groupedQuery, quantiles } from './grouped-query.ts'
+import { LOG_RECORD_COLUMNS } from './log-record-repository.ts'
+import { streamRows } from './stream-rows.ts'
+import { SPAN_COLUMNS } from './trace-repository.ts'
+
+/** `{count, errorCount, errorRate, durationNs: {p50, p90, p95, p99}}` of spans. */
+export const SPAN_STATISTICS: GroupedSource = {
+  view: 'span_view',
+  columns: SPAN_COLUMNS,
+  groups: {
+    service: 'service',
+    environment: 'environment',
+    name: 'name',
+    kind: 'kind',
+    status: 'status',
+    operation: 'operation',
+    provider: 'provider',
+    model: 'model',
+  },
+  measures: `'count', count(*), 'errorCount', count(*) filter (where status_code = 2),
+    'errorRate', round(avg((status_code = 2)::int), 6), 'durationNs', ${quantiles('duration_ns')}`,
+  order: 'count(*) desc',
+}
+
+/**
+ * `{calls, errorCount, errorRate, inputTokens, outputTokens, cachedTokens, cacheCreationTokens, reasoningTokens, cost, callsWithoutCost, durationNs, timeToFirstTokenNs}` of calls of
+ * models: cost in US dollars, the last two quantiles.
+ */
+export const LLM_USAGE: GroupedSource = {
+  view: 'llm_calls',
+  columns: {
+    time: 'start_time',
+    timeUnixNano: 'start_time_unix_nano',
+    texts: {
+      service: 'service',
+      model: 'model',
+      provider: 'provider',
+      operation: 'operation',
+      prompt: 'prompt_name',
+      user: 'user_id',
+      session: 'session_id',
+    },
+    traceId: 'trace_id',
+    durationNs: 'duration_ns',
+  },
+  groups: {
+    model: 'model',
+    provider: 'provider',
+    service: 'service',
+    operation: 'operation',
+    prompt: 'prompt_name',
+    promptVersion: 'prompt_version',
+    user: 'user_id',
+    session: 'session_id',
+    finishReason: 'finish_reason',
+    errorType: 'error_type',
+  },
+  measures: `'calls', count(*), 'errorCount', count(*) filter (where is_error), 'errorRate', round(avg(is_error::int), 6),
+    'inputTokens', coalesce(sum(input_tokens), 0), 'outputTokens', coalesce(sum(output_tokens), 0),
+    'cachedTokens', coalesce(sum(cached_tokens), 0), 'cacheCreationTokens', coalesce(sum(cache_creation_tokens), 0),
+    'reasoningTokens', coalesce(sum(reasoning_tokens), 0), 'cost', coalesce(sum(cost), 0),
+    'callsWithoutCost', count(*) filter (where cost is null), 'durationNs', ${quantiles('duration_ns')},
+    'timeToFirstTokenNs', ${quantiles('time_to_first_token_ns')}`,
+  order: 'coalesce(sum(cost), 0) desc, count(*) desc',
+}
+
+/** `{count}` of log records by level. */
+export const LOG_LEVELS: GroupedSource = {
+  view: 'log_view',
+  columns: LOG_RECORD_COLUMNS,
+  groups: { level: 'level', service: 'service', environment: 'environment', eventName: 'event_name' },
+  measures: `'count', count(*)`,
+  order: 'count(*) desc',
+}
+
+/** Counts and measures what is stored. */
+export class StatisticsRepository {
+  readonly #pool: pg.Pool
+
+  constructor(pool: pg.Pool) {
+    this.#pool = pool
+  }
+
+  /** The groups of the records that match: a stream of rows as {@link groupedQuery} says. */
+  streamGroups(
+    source: GroupedSource,
+    filter: RecordFilter,
+    { signal, ...grouping }: Grouping & { readonly signal: AbortSignal },
+  ): Promise<Readable> {
+    return streamRows(this.#pool, groupedQuery(source, filter, grouping), signal)
+  }
+}
