@@ -9,7 +9,15 @@ export interface RecordPosition {
   readonly recordIndex: number
 }
 
+/** Where a trace stands among those that match: by its newest span that does, then by its id. */
+export interface TracePosition {
+  readonly newestUnixNano: string
+  /** 32 hex digits. */
+  readonly traceId: string
+}
+
 const INTEGER = /^-?\d{1,19}$/
+const TRACE_ID = /^[0-9a-f]{32}$/
 const FINGERPRINT_BYTES = 9
 
 /**
@@ -19,27 +27,47 @@ const FINGERPRINT_BYTES = 9
  */
 export function writePageToken(position: RecordPosition, query: unknown): string {
   const { timeUnixNano, entryMs, entrySeq, recordIndex } = position
-  const parts = [fingerprint(query), timeUnixNano, entryMs, entrySeq, recordIndex]
-  return Buffer.from(parts.join('.')).toString('base64url')
+  return write([timeUnixNano, entryMs, entrySeq, recordIndex], query)
 }
 
 /** What {@link writePageToken} made, `foreign` for one of another query, undefined for what is none. */
 export function readPageToken(token: string, query: unknown): RecordPosition | 'foreign' | undefined {
-  if (!/^[\w-]{1,256}$/.test(token)) return undefined
-  const parts = Buffer.from(token, 'base64url').toString('latin1').split('.')
-  const [of, timeUnixNano = '', entryMs = '', entrySeq = '', recordIndex = ''] = parts
+  const { parts, isForeign } = read(token, query)
+  const [timeUnixNano = '', entryMs = '', entrySeq = '', recordIndex = ''] = parts
   const integers = [timeUnixNano, entryMs, entrySeq, recordIndex]
-  const isWhole = parts.length === 5 && integers.every((part) => INTEGER.test(part) && fitsInt64(part))
-  if (!isWhole || !Number.isInteger(Number(recordIndex)) || Math.abs(Number(recordIndex)) >= 2 ** 31)
-    return undefined
-  return of === fingerprint(query)
-    ? { timeUnixNano, entryMs, entrySeq, recordIndex: Number(recordIndex) }
-    : 'foreign'
+  const isWhole = parts.length === 4 && integers.every(isInt64) && Math.abs(Number(recordIndex)) < 2 ** 31
+  if (!isWhole) return undefined
+  return isForeign ? 'foreign' : { timeUnixNano, entryMs, entrySeq, recordIndex: Number(recordIndex) }
 }
 
-function fitsInt64(text: string): boolean {
-  const value = BigInt(text)
-  return BigInt.asIntN(64, value) === value
+/** The same of a page of traces. */
+export function writeTraceToken({ newestUnixNano, traceId }: TracePosition, query: unknown): string {
+  return write([newestUnixNano, traceId], query)
+}
+
+/** What {@link writeTraceToken} made, as {@link readPageToken} says it. */
+export function readTraceToken(token: string, query: unknown): TracePosition | 'foreign' | undefined {
+  const { parts, isForeign } = read(token, query)
+  const [newestUnixNano = '', traceId = ''] = parts
+  if (parts.length !== 2 || !isInt64(newestUnixNano) || !TRACE_ID.test(traceId)) return undefined
+  return isForeign ? 'foreign' : { newestUnixNano, traceId }
+}
+
+function write(parts: readonly (string | number)[], query: unknown): string {
+  return Buffer.from([fingerprint(query), ...parts].join('.')).toString('base64url')
+}
+
+function read(
+  token: string,
+  query: unknown,
+): { readonly parts: readonly string[]; readonly isForeign: boolean } {
+  if (!/^[\w-]{1,256}$/.test(token)) return { parts: [], isForeign: false }
+  const [of, ...parts] = Buffer.from(token, 'base64url').toString('latin1').split('.')
+  return { parts, isForeign: of !== fingerprint(query) }
+}
+
+function isInt64(text: string): boolean {
+  return INTEGER.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text)
 }
 
 function fingerprint(query: unknown): string {

@@ -2,6 +2,8 @@ import type { Readable } from 'node:stream'
 import type pg from 'pg'
 import type { FilterColumns, RecordFilter } from './filter.ts'
 import { pageRecords } from './page-records.ts'
+import type { TracePosition } from './page-token.ts'
+import { pageTraces, type TracePage } from './page-traces.ts'
 import type { RecordSource } from './record-source.ts'
 import { type StreamOptions, streamRecords } from './stream-records.ts'
 import { readRows, streamRows } from './stream-rows.ts'
@@ -122,6 +124,15 @@ export class TraceRepository {
   /** A page of spans: see {@link pageRecords}. */
   pageSpans(filter: RecordFilter & { readonly limit: number }, signal: AbortSignal): Promise<Readable> {
     return pageRecords(this.#pool, SPANS, filter, signal)
+  }
+
+  /** A page of traces with a span that matches, each as {@link TraceRepository.summary} has it: see {@link pageTraces}. */
+  pageTraces(
+    filter: RecordFilter & { readonly limit: number },
+    after: TracePosition | undefined,
+    signal: AbortSignal,
+  ): Promise<TracePage> {
+    return pageTraces(this.#pool, { columns: SPAN_COLUMNS, json: TRACE_JSON, filter, after }, signal)
   }
 
   /**

@@ -24,22 +24,28 @@ export function readRecordFormat({ query, headers }: FastifyRequest<{ Querystrin
   return headers.accept?.includes('text/csv') ? 'csv' : readFormat({}, headers.accept)
 }
 
-/** @throws BadParameter for a cursor that is none, or of another query. */
+/** Where the page before ended, and the order. @throws BadParameter for a cursor that is none, or of another query. */
 export function readPaging(
   request: FastifyRequest<{ Querystring: PageQuery }>,
 ): Pick<RecordFilter, 'order' | 'after'> {
-  const { order, cursor } = request.query
-  if (cursor === undefined) return order === undefined ? {} : { order }
-  const after = readPageToken(cursor, pagedQuery(request))
+  const { order } = request.query
+  const after = readCursor(request, readPageToken)
+  return { ...(order !== undefined && { order }), ...(after !== undefined && { after }) }
+}
+
+/** @param readToken says `foreign` of a token of another query. @throws BadParameter as {@link readPaging}. */
+export function readCursor<Position extends object>(
+  request: FastifyRequest<{ Querystring: Pick<PageQuery, 'cursor'> }>,
+  readToken: (token: string, query: unknown) => Position | 'foreign' | undefined,
+): Position | undefined {
+  const { cursor } = request.query
+  if (cursor === undefined) return undefined
+  const after = readToken(cursor, pagedQuery(request))
   if (after === undefined)
     throw new BadParameter('cursor', 'cursor must be the nextCursor of the page before')
-  if (after === 'foreign') {
-    throw new BadParameter(
-      'cursor',
-      'cursor is of another query: the other parameters must be those of the page before',
-    )
-  }
-  return { after, ...(order !== undefined && { order }) }
+  if (after !== 'foreign') return after
+  const detail = 'cursor is of another query: the other parameters must be those of the page before'
+  throw new BadParameter('cursor', detail)
 }
 
 /** What makes two requests pages of one query: all but which page, and how much of it. Relative times are compared as they are written. */

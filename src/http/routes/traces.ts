@@ -1,12 +1,19 @@
 import type { FastifyInstance } from 'fastify'
+import { readTraceToken, writeTraceToken } from '../../repositories/page-token.ts'
+import { SPAN_COLUMNS, type TraceRepository } from '../../repositories/trace-repository.ts'
 import { readTraceView, type TraceViewRepositories } from '../../repositories/trace-view.ts'
 import { clientGone } from '../client-gone.ts'
 import { jsonDocument } from '../encoders/json-document.ts'
 import { sendProblem } from '../problem.ts'
+import { type FilterQuery, filterSchema, readFilter } from './filter-query.ts'
+import { PAGING_PARAMETERS, pagedQuery, readCursor } from './paging.ts'
 import { contentTypeOf, TRACE_ID_PARAMETER } from './query-parameters.ts'
 
-/** One trace: all its spans as its tree is read, with what was said in them. Spans alone, of a trace of any size, are `/api/v1/spans?traceId=`. */
+const DEFAULT_LIMIT = 100
+
+/** Traces that match, and one trace: all its spans as its tree is read, with what was said in them. Spans alone, of a trace of any size, are `/api/v1/spans?traceId=`. */
 export function traceRoutes(app: FastifyInstance, repositories: TraceViewRepositories): void {
+  traceList(app, repositories.traces)
   app.get<{ Params: { traceId: string } }>(
     '/api/v1/traces/:traceId',
     {
@@ -27,6 +34,29 @@ export function traceRoutes(app: FastifyInstance, repositories: TraceViewReposit
       }
       const document = { head: view.head, name: 'spans', items: view.spans }
       return reply.type(contentTypeOf('json')).send(jsonDocument(document, 'json'))
+    },
+  )
+}
+
+interface TraceQuery extends Omit<FilterQuery, 'format'> {
+  cursor?: string
+}
+
+/** Traces with a span that matches, page by page. */
+function traceList(app: FastifyInstance, traces: TraceRepository): void {
+  const { properties, ...schema } = filterSchema(SPAN_COLUMNS, { cursor: PAGING_PARAMETERS.cursor })
+  const { format: _, ...others } = properties
+  app.get<{ Querystring: TraceQuery }>(
+    '/api/v1/traces',
+    { schema: { querystring: { ...schema, properties: others } } },
+    async (request, reply) => {
+      const filter = readFilter(request.query, 'json')
+      const limit = filter.limit ?? DEFAULT_LIMIT
+      const after = readCursor(request, readTraceToken)
+      const page = await traces.pageTraces({ ...filter, limit }, after, clientGone(reply))
+      const cursor = page.end === undefined ? null : writeTraceToken(page.end, pagedQuery(request))
+      const body = `{"data":[\n${page.traces.join(',\n')}\n],"nextCursor":${JSON.stringify(cursor)}}\n`
+      return reply.type(contentTypeOf('json')).send(body)
     },
   )
 }

@@ -83,7 +83,8 @@ function scanSpan(slots: RecordSlots, sources: SourceCache, context: DecodeConte
   if (!slots.isAccepted(micros) || Number.isNaN(durationNs)) return undefined
   const { attributes } = slots
   if (attributes === undefined && !slots.isUnset(ATTRIBUTES)) return undefined
-  if (attributes?.mayTell === true || slots.value(NAME) === EVALUATION_EVENT) return undefined
+  const isEvaluation = nameTo - nameFrom === EVALUATION_EVENT.length && slots.value(NAME) === EVALUATION_EVENT
+  if (attributes?.mayTell === true || isEvaluation) return undefined
   const source = sources.find(slots, context)
   if (source === undefined) return undefined
   const rare = scanRareFields(slots, { micros, nanos }, context)
