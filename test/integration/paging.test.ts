@@ -91,6 +91,16 @@ describe('pages of JSON', () => {
     await app.query(`delete from spans where name = 'late'`)
   })
 
+  test('leave the connections that they were read over as they are', async () => {
+    const connections = () =>
+      app.query("select pid from pg_stat_activity where application_name = 'observatory:api' order by pid")
+    await page('limit=5')
+    const before = await connections()
+    expect(before).toHaveLength(1)
+    for (let read = 0; read < 5; read += 1) await page('limit=5')
+    expect(await connections()).toEqual(before)
+  })
+
   test('end with a cursor only where there are more', async () => {
     expect((await page(`limit=${SPANS}`)).nextCursor).toBeNull()
     expect((await page(`limit=${SPANS - 1}`)).nextCursor).toMatch(/^[\w-]+$/)

@@ -27,7 +27,8 @@ async function* page(
   let records = 0
   for await (const row of rows as AsyncIterable<PageRow>) {
     records += 1
-    if (records > limit) break
+    // The row beyond the page is the last one: leaving it unread would cancel the query, and cost its connection.
+    if (records > limit) continue
     yield `${records === 1 ? '{"data":[\n' : ',\n'}${row[0]}`
     last = row
   }
