@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { parse } from 'yaml'
-import { messageOf, ObservatoryError } from './errors.ts'
 import { parsePrices } from './models/prices/parse-prices.ts'
 import { type ModelPrices, PriceList } from './models/prices/price-list.ts'
+import { readYamlFile } from './read-yaml-file.ts'
 
 const SHIPPED = fileURLToPath(new URL('../prices.yaml', import.meta.url))
 
@@ -18,22 +16,6 @@ export function readPrices(file?: string): PriceList {
 }
 
 function readEntries(path: string): readonly ModelPrices[] {
-  let list: unknown
-  try {
-    list = parse(readFileSync(path, 'utf8'), { schema: 'failsafe' })
-  } catch (error) {
-    throw new ObservatoryError(
-      'ERR_CONFIG_INVALID',
-      `The price list ${path} cannot be read: ${messageOf(error)}`,
-      {
-        cause: error,
-      },
-    )
-  }
-  const { entries, problems } = parsePrices(list)
-  if (problems === undefined) return entries
-  throw new ObservatoryError(
-    'ERR_CONFIG_INVALID',
-    `The price list ${path} is wrong:\n${problems.map((line) => `  ${line}`).join('\n')}`,
-  )
+  // Every scalar as text: no digit of a price is lost.
+  return readYamlFile(path, 'The price list', { schema: 'failsafe', check: parsePrices }).entries
 }

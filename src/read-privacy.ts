@@ -1,12 +1,10 @@
-import { readFileSync } from 'node:fs'
-import { parse } from 'yaml'
-import { messageOf, ObservatoryError } from './errors.ts'
 import { ContentPolicy } from './models/privacy/content-policy.ts'
 import { parseRules } from './models/privacy/parse-rules.ts'
 import { Privacy } from './models/privacy/privacy.ts'
 import { READY_RULES } from './models/privacy/ready-rules.ts'
 import type { RedactionRule } from './models/privacy/redaction-rule.ts'
 import { Redactor } from './models/privacy/redactor.ts'
+import { readYamlFile } from './read-yaml-file.ts'
 import type { Settings } from './settings.ts'
 
 /**
@@ -28,22 +26,5 @@ export function readPrivacy(
 }
 
 function readRules(path: string): readonly RedactionRule[] {
-  let file: unknown
-  try {
-    file = parse(readFileSync(path, 'utf8'))
-  } catch (error) {
-    throw new ObservatoryError(
-      'ERR_CONFIG_INVALID',
-      `The redaction rules ${path} cannot be read: ${messageOf(error)}`,
-      {
-        cause: error,
-      },
-    )
-  }
-  const { rules, problems } = parseRules(file)
-  if (problems === undefined) return rules
-  throw new ObservatoryError(
-    'ERR_CONFIG_INVALID',
-    `The redaction rules ${path} are wrong:\n${problems.map((line) => `  ${line}`).join('\n')}`,
-  )
+  return readYamlFile(path, 'The file of redaction rules', { check: parseRules }).rules
 }

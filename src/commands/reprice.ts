@@ -1,9 +1,8 @@
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { loadSettings } from '../config.ts'
 import { dollarsOf } from '../models/prices/call-cost.ts'
 import { openClient } from '../postgres-connection.ts'
 import { readPrices } from '../read-prices.ts'
-import { parseFilterTime } from '../repositories/filter-time.ts'
 import { waitForPostgres } from '../wait-for-postgres.ts'
 import { type Repriced, repriceSpans } from '../writers/reprice-spans.ts'
 import { runCommand } from './run-command.ts'
@@ -11,6 +10,7 @@ import { Progress } from './send/progress.ts'
 import { enterPostgres } from './servers.ts'
 import { addSettings } from './setting-flags.ts'
 import { formatCount } from './text-table.ts'
+import { parseTimeFlag } from './time-flag.ts'
 
 const EXAMPLES = `
 Ingest computes the cost of each call by the prices of the time it was made. Where a
@@ -101,7 +101,5 @@ function asText({ calls, changed, withoutPrice, costBefore, costAfter }: Reprice
 
 /** @returns unix milliseconds. */
 function parseTime(text: string): number {
-  const nanos = parseFilterTime(text, Date.now())
-  if (nanos === undefined) throw new InvalidArgumentError('Expected RFC 3339, a unix time, or one like -7d.')
-  return Number(nanos / 1_000_000n)
+  return Number(parseTimeFlag(text) / 1_000_000n)
 }

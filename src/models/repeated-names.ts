@@ -23,7 +23,7 @@ function countColons(json: string): number {
 function countMembers(value: unknown): number {
   let members = 0
   const waiting = [value]
-  for (let next = waiting.pop(); waiting.length > 0 || next !== undefined; next = waiting.pop()) {
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     if (typeof next !== 'object' || next === null) continue
     const items = Object.values(next)
     if (!Array.isArray(next)) members += items.length

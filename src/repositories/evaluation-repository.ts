@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
-import { type FilterColumns, type RecordFilter, whereSql } from './filter.ts'
+import { CALL_TEXTS, type FilterColumns, type RecordFilter, whereSql } from './filter.ts'
 import { readRows, streamRows } from './stream-rows.ts'
 
 export const EVALUATION_COLUMNS: FilterColumns = {
@@ -10,12 +10,7 @@ export const EVALUATION_COLUMNS: FilterColumns = {
   texts: {
     service: 'service',
     name: 'name',
-    model: 'model',
-    provider: 'provider',
-    operation: 'operation',
-    prompt: 'prompt_name',
-    user: 'user_id',
-    session: 'session_id',
+    ...CALL_TEXTS,
     label: 'label',
   },
 }

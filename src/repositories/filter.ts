@@ -44,6 +44,16 @@ export interface RecordFilter extends Readonly<Partial<Record<TextWord, string>>
   readonly limit: number | null
 }
 
+/** How the columns of calls of models are called in every view that has them. */
+export const CALL_TEXTS = {
+  model: 'model',
+  provider: 'provider',
+  operation: 'operation',
+  prompt: 'prompt_name',
+  user: 'user_id',
+  session: 'session_id',
+} as const satisfies Partial<Record<TextWord, string>>
+
 /** How the columns of one view are called that the words of a filter mean. A word without a column is not looked at. */
 export interface FilterColumns {
   readonly time: string

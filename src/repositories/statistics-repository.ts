@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
-import type { RecordFilter } from './filter.ts'
+import { CALL_TEXTS, type RecordFilter } from './filter.ts'
 import { type GroupedSource, type Grouping, groupedQuery, quantiles } from './grouped-query.ts'
 import { LOG_RECORD_COLUMNS } from './log-record-repository.ts'
 import { streamRows } from './stream-rows.ts'
@@ -34,15 +34,7 @@ export const LLM_USAGE: GroupedSource = {
   columns: {
     time: 'start_time',
     timeUnixNano: 'start_time_unix_nano',
-    texts: {
-      service: 'service',
-      model: 'model',
-      provider: 'provider',
-      operation: 'operation',
-      prompt: 'prompt_name',
-      user: 'user_id',
-      session: 'session_id',
-    },
+    texts: { service: 'service', ...CALL_TEXTS },
     traceId: 'trace_id',
     durationNs: 'duration_ns',
   },

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
-import type { FilterColumns, RecordFilter } from './filter.ts'
+import { CALL_TEXTS, type FilterColumns, type RecordFilter } from './filter.ts'
 import { pageRecords } from './page-records.ts'
 import type { TracePosition } from './page-token.ts'
 import { pageTraces, type TracePage } from './page-traces.ts'
@@ -16,12 +16,7 @@ export const SPAN_COLUMNS: FilterColumns = {
     service: 'service',
     environment: 'environment',
     name: 'name',
-    model: 'model',
-    provider: 'provider',
-    operation: 'operation',
-    prompt: 'prompt_name',
-    user: 'user_id',
-    session: 'session_id',
+    ...CALL_TEXTS,
   },
   traceId: 'trace_id',
   spanId: 'span_id',

@@ -71,7 +71,6 @@ interface TableBlocks extends Partition {
 }
 
 async function tablesIn(client: pg.ClientBase, { fromMs, toMs }: RepriceOptions): Promise<TableBlocks[]> {
-  await client.query('begin')
   const partitions = await listPartitions(client, 'spans')
   const wanted = partitions.filter((partition) => partition.fromMs < toMs && fromMs < partition.toMs)
   const { rows } = await client.query<{ blocks: number }>(
@@ -79,7 +78,6 @@ async function tablesIn(client: pg.ClientBase, { fromMs, toMs }: RepriceOptions)
        from unnest($1::text[]) with ordinality as p (name, position) order by position`,
     [wanted.map(({ name }) => name)],
   )
-  await client.query('commit')
   return wanted.map((partition, index) => ({ ...partition, blocks: rows[index]?.blocks ?? 0 }))
 }
 

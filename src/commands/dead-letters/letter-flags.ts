@@ -2,8 +2,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { ObservatoryError } from '../../errors.ts'
 import { REJECTION_REASONS, type RejectionReason } from '../../models/rejection.ts'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../../models/telemetry-signal.ts'
-import { parseFilterTime } from '../../repositories/filter-time.ts'
 import type { LetterFilter } from '../../repositories/letter-filter.ts'
+import { parseTimeFlag } from '../time-flag.ts'
 
 /** The options of {@link addLetterFilter}, as commander gives them. */
 export interface FilterFlags {
@@ -19,9 +19,9 @@ export function addLetterFilter(command: Command): Command {
     .addOption(new Option('--reason <reason>', 'why it was refused').choices(REJECTION_REASONS))
     .addOption(new Option('--signal <signal>', 'what it is').choices(TELEMETRY_SIGNALS))
     .addOption(
-      new Option('--from <time>', 'refused then or later: RFC 3339, unix, or -15m').argParser(parseTime),
+      new Option('--from <time>', 'refused then or later: RFC 3339, unix, or -15m').argParser(parseTimeFlag),
     )
-    .addOption(new Option('--to <time>', 'refused before').argParser(parseTime))
+    .addOption(new Option('--to <time>', 'refused before').argParser(parseTimeFlag))
 }
 
 /**
@@ -72,10 +72,4 @@ export function parseLimit(text: string): number {
   if (!Number.isSafeInteger(limit) || limit < 1)
     throw new InvalidArgumentError('Expected a whole number above 0.')
   return limit
-}
-
-function parseTime(text: string): bigint {
-  const time = parseFilterTime(text, Date.now())
-  if (time === undefined) throw new InvalidArgumentError('Expected RFC 3339, a unix time, or one like -15m.')
-  return time
 }

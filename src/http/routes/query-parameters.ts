@@ -6,7 +6,7 @@ import { BadParameter } from '../problem.ts'
 export const MAX_PARAMETER_LENGTH = 1024
 
 /** A page of JSON; NDJSON has no limit unless one is asked for. */
-const JSON_DEFAULT_LIMIT = 100
+export const JSON_DEFAULT_LIMIT = 100
 const JSON_MAX_LIMIT = 10_000
 
 /** The JSON schemas of what most routes take. */

@@ -7,9 +7,7 @@ import { jsonDocument } from '../encoders/json-document.ts'
 import { sendProblem } from '../problem.ts'
 import { type FilterQuery, filterSchema, readFilter } from './filter-query.ts'
 import { PAGING_PARAMETERS, pagedQuery, readCursor } from './paging.ts'
-import { contentTypeOf, TRACE_ID_PARAMETER } from './query-parameters.ts'
-
-const DEFAULT_LIMIT = 100
+import { contentTypeOf, JSON_DEFAULT_LIMIT, TRACE_ID_PARAMETER } from './query-parameters.ts'
 
 /** Traces that match, and one trace: all its spans as its tree is read, with what was said in them. Spans alone, of a trace of any size, are `/api/v1/spans?traceId=`. */
 export function traceRoutes(app: FastifyInstance, repositories: TraceViewRepositories): void {
@@ -51,7 +49,7 @@ function traceList(app: FastifyInstance, traces: TraceRepository): void {
     { schema: { querystring: { ...schema, properties: others } } },
     async (request, reply) => {
       const filter = readFilter(request.query, 'json')
-      const limit = filter.limit ?? DEFAULT_LIMIT
+      const limit = filter.limit ?? JSON_DEFAULT_LIMIT
       const after = readCursor(request, readTraceToken)
       const page = await traces.pageTraces({ ...filter, limit }, after, clientGone(reply))
       const cursor = page.end === undefined ? null : writeTraceToken(page.end, pagedQuery(request))

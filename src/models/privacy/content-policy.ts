@@ -3,6 +3,7 @@ import type { Attributes, AttributeValue } from '../attributes.ts'
 import { isContentKey } from '../content-keys.ts'
 import { looksLikeJson, parseJson, stringifyJson } from '../json.ts'
 import { copyMembers, setOwn } from '../normalize-value.ts'
+import { MAX_DEPTH } from './privacy-limits.ts'
 
 /** What is kept of prompts and completions. */
 export const CONTENT_POLICIES = ['keep', 'truncate', 'hash', 'drop'] as const
@@ -12,8 +13,6 @@ export type ContentPolicyName = (typeof CONTENT_POLICIES)[number]
 const CUT = /… \[\d{1,10} characters\]$/
 const CUT_MAX_CHARACTERS = 26
 const HASHED = /^sha256:[0-9a-f]{64}$/
-/** What is deeper is left out: no message is. */
-const MAX_DEPTH = 256
 
 /**
  * Applies the policy to the bodies of prompts and completions. What went through it once is not changed by going through it again.

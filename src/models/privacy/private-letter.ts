@@ -11,6 +11,7 @@ import { setOwn } from '../normalize-value.ts'
 import { parseResp } from '../parse-resp.ts'
 import { hasRepeatedNames } from '../repeated-names.ts'
 import type { Privacy } from './privacy.ts'
+import { MAX_DEPTH, MAX_NESTED_TEXTS } from './privacy-limits.ts'
 import type { RedactionTally } from './redaction-tally.ts'
 
 /**
@@ -61,11 +62,6 @@ function privatePayload(
 }
 
 const EMPTY = Buffer.alloc(0)
-/** Deeper than any record may be; what is deeper is left out. */
-const MAX_DEPTH = 256
-/** Texts of JSON in texts of JSON. */
-const MAX_NESTED_TEXTS = 3
-
 class PayloadWalk {
   readonly #privacy: Privacy
   readonly #tally: RedactionTally

@@ -2,6 +2,7 @@ import type { Attributes, AttributeValue } from '../attributes.ts'
 import { looksLikeJson, parseJson, stringifyJson } from '../json.ts'
 import { copyMembers, setOwn } from '../normalize-value.ts'
 import { hasRepeatedNames } from '../repeated-names.ts'
+import { MAX_DEPTH, MAX_NESTED_TEXTS } from './privacy-limits.ts'
 import type { RedactionRule } from './redaction-rule.ts'
 import type { RedactionTally } from './redaction-tally.ts'
 
@@ -10,10 +11,7 @@ const MAX_KNOWN_KEYS = 10_000
 const MAX_KNOWN_KEY_LENGTH = 256
 /** Shorter numbers are no card's. */
 const MIN_LONG_NUMBER = 1e12
-/** Texts of JSON in texts of JSON. */
-const MAX_NESTED_TEXTS = 3
-/** No attribute is so deep, only JSON in a text: what is deeper is hidden, under the name of no rule. */
-const MAX_DEPTH = 256
+/** What is deeper is hidden under this name, which is no rule's. */
 const TOO_DEEP = 'too_deep'
 /** Of JSON that cannot be parsed, cut off or inside other text: the letter of an escape is no part of the word behind it. */
 const ESCAPES = /\\[bfnrt]/g
@@ -53,11 +51,6 @@ export class Redactor {
     const marked = text.replaceAll(ESCAPES, (letter) => ESCAPE_MARKS[letter] ?? letter)
     const kept = this.#plainText(marked, tally)
     return kept === marked ? text : kept.replaceAll(MARKS, unmarked)
-  }
-
-  /** Whether an attribute of this name is hidden whatever it holds. */
-  hasRuleFor(key: string): boolean {
-    return this.#ruleOf(key) !== undefined
   }
 
   /** What stands instead of the value of an attribute of this name, or undefined where the name says nothing. */
