@@ -82,6 +82,7 @@ select
     select c.body from log_contents c
     where c.time = l.time and c.entry_ms = l.entry_ms and c.entry_seq = l.entry_seq and c.record_index = l.record_index
     limit 1) else l.body end as body,
+  l.body as hot_body,
   l.body_is_json,
   l.has_content,
   l.event_name,

@@ -420,6 +420,7 @@ create view log_view (
   service text,
   environment text,
   body text,
+  hot_body text,
   body_is_json boolean,
   has_content boolean,
   event_name text,
@@ -458,6 +459,7 @@ create view log_view (
              LIMIT 1)
             ELSE l.body
         END AS body,
+    l.body AS hot_body,
     l.body_is_json,
     l.has_content,
     l.event_name,

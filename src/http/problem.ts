@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { codeOf, isRetryable, sqlStateOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
+import { BadParameter } from '../repositories/bad-parameter.ts'
 
 /** What an answer that is no success says: RFC 9457, with the parameter at fault where there is one. */
 export interface Problem {
@@ -10,18 +11,6 @@ export interface Problem {
   readonly title: string
   readonly detail: string
   readonly parameter?: string
-}
-
-/** A refusal that names the parameter and says what would be right. */
-export class BadParameter extends Error {
-  readonly statusCode = 400
-  readonly parameter: string
-
-  constructor(parameter: string, detail: string) {
-    super(detail)
-    this.name = 'BadParameter'
-    this.parameter = parameter
-  }
 }
 
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
@@ -70,8 +59,12 @@ function textOf(problem: Problem): string {
 }
 
 function problemOf(error: FastifyError | BadParameter): Problem {
+  if (error instanceof BadParameter) {
+    const { message: detail, parameter } = error
+    return { status: 400, title: NOT_VALID, detail, parameter }
+  }
   if (error.statusCode !== undefined && error.statusCode < 500) {
-    return { status: error.statusCode, title: 'The request is not valid', ...faultOf(error) }
+    return { status: error.statusCode, title: NOT_VALID, ...faultOf(error) }
   }
   if (sqlStateOf(error) === QUERY_CANCELED) {
     return {
@@ -96,10 +89,10 @@ function problemOf(error: FastifyError | BadParameter): Problem {
 }
 
 const QUERY_CANCELED = '57014'
+const NOT_VALID = 'The request is not valid'
 
 /** Ajv says "must NOT have additional properties" of an unknown parameter: name it. */
-function faultOf(error: FastifyError | BadParameter): Pick<Problem, 'detail' | 'parameter'> {
-  if (error instanceof BadParameter) return { detail: error.message, parameter: error.parameter }
+function faultOf(error: FastifyError): Pick<Problem, 'detail' | 'parameter'> {
   const failure = error.validation?.[0]
   if (failure === undefined) return { detail: error.message }
   const unknown = failure.params.additionalProperty

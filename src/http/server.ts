@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { codeOf, ObservatoryError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
+import { MAX_WORD_LENGTH } from '../repositories/filter-words.ts'
 import type { SessionRepository } from '../repositories/session-repository.ts'
 import type { StatisticsRepository } from '../repositories/statistics-repository.ts'
 import type { TraceViewRepositories } from '../repositories/trace-view.ts'
@@ -9,7 +10,6 @@ import { type DeadLetterRoutesOptions, deadLetterRoutes } from './routes/dead-le
 import { evaluationRoutes } from './routes/evaluations.ts'
 import { type OperationRoutesOptions, operationRoutes } from './routes/operations.ts'
 import { type OtlpRoutesOptions, otlpRoutes } from './routes/otlp.ts'
-import { MAX_PARAMETER_LENGTH } from './routes/query-parameters.ts'
 import { type RecordRoutesOptions, recordRoutes } from './routes/records.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { statisticsRoutes } from './routes/statistics.ts'
@@ -43,7 +43,7 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
     forceCloseConnections: true,
     return503OnClosing: false,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
+    routerOptions: { maxParamLength: MAX_WORD_LENGTH },
     // Of a path that cannot be decoded, or whose parameter is too long.
     frameworkErrors: onError,
     clientErrorHandler: answerClientError,

@@ -1,5 +1,6 @@
 import { floorDivide } from '../models/floor-divide.ts'
 import type { SpanKind, StatusCode } from '../models/span.ts'
+import { type FullText, fullTextSql } from './full-text.ts'
 import type { RecordPosition } from './page-token.ts'
 
 /** Words of a filter that a text must equal. */
@@ -36,6 +37,10 @@ export interface RecordFilter extends Readonly<Partial<Record<TextWord, string>>
   readonly maxDuration?: bigint
   /** Attributes that must be there with these values: text, or what JSON makes of the text (42, true). */
   readonly attributes?: readonly (readonly [key: string, value: string])[]
+  /** Words of the body. */
+  readonly fullText?: FullText
+  /** Characters of the body, upper or lower case: every body in the time range is read. */
+  readonly contains?: string
   /** By time; without it as it is fastest. */
   readonly order?: 'asc' | 'desc'
   /** Records after this one in the order; the newest first where none is said. */
@@ -66,6 +71,7 @@ export interface FilterColumns {
   readonly kindCode?: string
   readonly durationNs?: string
   readonly attributes?: string
+  readonly body?: string
 }
 
 /** The conditions alone: `where …`, or `where true`. More parameters may follow. */
@@ -97,6 +103,9 @@ export function whereSql(
     const forms = formsOf(key, value).map((json) => `${columns.attributes} @> $${values.push(json)}::jsonb`)
     conditions.push(`(${forms.join(' or ')})`)
   }
+  if (columns.body !== undefined && filter.fullText !== undefined)
+    conditions.push(fullTextSql(filter.fullText, columns.body, (value) => `$${values.push(value)}`))
+  add(columns.body, 'ilike ?', filter.contains && `%${filter.contains.replaceAll(/[\\%_]/g, '\\$&')}%`)
   if (filter.after !== undefined) {
     const { timeUnixNano, entryMs, entrySeq, recordIndex } = filter.after
     const sign = filter.order === 'asc' ? '>' : '<'

@@ -17,6 +17,7 @@ export const LOG_RECORD_COLUMNS: FilterColumns = {
   spanId: 'span_id',
   severityNumber: 'severity_number',
   attributes: 'hot_attributes',
+  body: 'hot_body',
 }
 
 /** A log record in the shape of the wire contract, in normal form. */

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { REJECTION_REASONS, type RejectionReason } from '../../models/rejection.ts'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../../models/telemetry-signal.ts'
 import type { DeadLetterRepository, FindLetters } from '../../repositories/dead-letter-repository.ts'
+import { readTimeRange } from '../../repositories/read-filter.ts'
 import { clientGone } from '../client-gone.ts'
 import { jsonStream, type RecordFormat } from '../encoders/json-stream.ts'
 import {
@@ -10,7 +11,6 @@ import {
   contentTypeOf,
   readFormat,
   readLimit,
-  readTimeRange,
 } from './query-parameters.ts'
 
 export interface DeadLetterRoutesOptions {
@@ -52,7 +52,7 @@ export function deadLetterRoutes(app: FastifyInstance, { deadLetters }: DeadLett
 function readFind(query: LetterQuery, format: RecordFormat): FindLetters {
   const { reason, signal: telemetrySignal, purged = false, payload = false } = query
   return {
-    ...readTimeRange(query),
+    ...readTimeRange(query, Date.now()),
     ...(reason !== undefined && { reason }),
     ...(telemetrySignal !== undefined && { telemetrySignal }),
     withPurged: purged,

@@ -5,10 +5,10 @@ import {
   type EvaluationGroup,
   type EvaluationRepository,
 } from '../../repositories/evaluation-repository.ts'
+import { readGroups } from '../../repositories/read-grouping.ts'
 import { clientGone } from '../client-gone.ts'
 import { jsonStream } from '../encoders/json-stream.ts'
 import { type FilterQuery, filterSchema, readFilter } from './filter-query.ts'
-import { readGroups } from './grouping.ts'
 import { contentTypeOf, readFormat, TEXT_PARAMETER } from './query-parameters.ts'
 
 /** Evaluations of calls, and how they came out. */

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
+import { BadParameter } from '../../repositories/bad-parameter.ts'
 import type { RecordFilter } from '../../repositories/filter.ts'
 import { readPageToken } from '../../repositories/page-token.ts'
-import { BadParameter } from '../problem.ts'
 import type { FilterQuery } from './filter-query.ts'
 import { type BodyFormat, readFormat } from './query-parameters.ts'
 

@@ -1,9 +1,6 @@
-import { parseFilterTime } from '../../repositories/filter-time.ts'
+import { BadParameter } from '../../repositories/bad-parameter.ts'
+import { FILTER_WORDS, MAX_WORD_LENGTH } from '../../repositories/filter-words.ts'
 import type { RecordFormat } from '../encoders/json-stream.ts'
-import { BadParameter } from '../problem.ts'
-
-/** Characters of a parameter, in the path or the query. */
-export const MAX_PARAMETER_LENGTH = 1024
 
 /** A page of JSON; NDJSON has no limit unless one is asked for. */
 export const JSON_DEFAULT_LIMIT = 100
@@ -11,15 +8,14 @@ const JSON_MAX_LIMIT = 10_000
 
 /** The JSON schemas of what most routes take. */
 export const COMMON_PARAMETERS = {
-  from: { type: 'string', maxLength: 64 },
-  to: { type: 'string', maxLength: 64 },
+  from: FILTER_WORDS.from,
+  to: FILTER_WORDS.to,
   limit: { type: 'integer', minimum: 1, maximum: 1_000_000_000 },
   format: { type: 'string', enum: ['json', 'ndjson'] },
 }
 
 /** Text that PostgreSQL can compare with: it has no NUL. */
-export const TEXT_PARAMETER = { type: 'string', maxLength: MAX_PARAMETER_LENGTH, pattern: '^[^\\u0000]*$' }
-export const TRACE_ID_PARAMETER = { type: 'string', pattern: '^[0-9a-fA-F]{32}$' }
+export const TEXT_PARAMETER = { type: 'string', maxLength: MAX_WORD_LENGTH, pattern: '^[^\\u0000]*$' }
 
 /** What {@link COMMON_PARAMETERS} let pass. */
 export interface CommonQuery {
@@ -46,25 +42,6 @@ const CONTENT_TYPES: Readonly<Record<BodyFormat, string>> = {
 /** The content type of a format. */
 export function contentTypeOf(format: BodyFormat): string {
   return CONTENT_TYPES[format]
-}
-
-/** The time range, in unix nanoseconds. @throws BadParameter for what is no time. */
-export function readTimeRange(query: Pick<CommonQuery, 'from' | 'to'>): {
-  readonly from?: bigint
-  readonly to?: bigint
-} {
-  const now = Date.now()
-  const time = (parameter: 'from' | 'to'): bigint | undefined => {
-    const text = query[parameter]
-    const parsed = text === undefined ? undefined : parseFilterTime(text, now)
-    if (text !== undefined && parsed === undefined) {
-      throw new BadParameter(parameter, `${parameter} must be a time: RFC 3339, unix, or relative like -15m`)
-    }
-    return parsed
-  }
-  const from = time('from')
-  const to = time('to')
-  return { ...(from !== undefined && { from }), ...(to !== undefined && { to }) }
 }
 
 /** How many at most; null is all. @throws BadParameter for a page of JSON that is too long. */

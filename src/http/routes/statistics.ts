@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { GroupedSource } from '../../repositories/grouped-query.ts'
+import { readGroups, readStep } from '../../repositories/read-grouping.ts'
 import {
   LLM_USAGE,
   LOG_LEVELS,
@@ -9,7 +10,6 @@ import {
 import { clientGone } from '../client-gone.ts'
 import { jsonStream } from '../encoders/json-stream.ts'
 import { type FilterQuery, filterSchema, readFilter } from './filter-query.ts'
-import { readGroups, readStep } from './grouping.ts'
 import { contentTypeOf, readFormat, TEXT_PARAMETER } from './query-parameters.ts'
 
 type GroupedQuery = FilterQuery & { by?: string; step?: string }

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { FILTER_WORDS } from '../../repositories/filter-words.ts'
 import { readTraceToken, writeTraceToken } from '../../repositories/page-token.ts'
 import { SPAN_COLUMNS, type TraceRepository } from '../../repositories/trace-repository.ts'
 import { readTraceView, type TraceViewRepositories } from '../../repositories/trace-view.ts'
@@ -7,7 +8,7 @@ import { jsonDocument } from '../encoders/json-document.ts'
 import { sendProblem } from '../problem.ts'
 import { type FilterQuery, filterSchema, readFilter } from './filter-query.ts'
 import { PAGING_PARAMETERS, pagedQuery, readCursor } from './paging.ts'
-import { contentTypeOf, JSON_DEFAULT_LIMIT, TRACE_ID_PARAMETER } from './query-parameters.ts'
+import { contentTypeOf, JSON_DEFAULT_LIMIT } from './query-parameters.ts'
 
 /** Traces that match, and one trace: all its spans as its tree is read, with what was said in them. Spans alone, of a trace of any size, are `/api/v1/spans?traceId=`. */
 export function traceRoutes(app: FastifyInstance, repositories: TraceViewRepositories): void {
@@ -17,7 +18,7 @@ export function traceRoutes(app: FastifyInstance, repositories: TraceViewReposit
     {
       schema: {
         querystring: { type: 'object', additionalProperties: false, properties: {} },
-        params: { type: 'object', properties: { traceId: TRACE_ID_PARAMETER } },
+        params: { type: 'object', properties: { traceId: FILTER_WORDS.traceId } },
       },
     },
     async ({ params: { traceId } }, reply) => {
