@@ -10,6 +10,8 @@ import {
 export interface PoolOptions extends ConnectionOptions {
   /** Most connections of this pool. */
   readonly max: number
+  /** How long a query may take for its first rows, and for the next ones, when its rows are streamed; 0, the default, is no limit. */
+  readonly rowsTimeoutMs?: number
   /** Told of connections that were lost, idle or in use. The pool replaces them by itself. */
   readonly onError: (error: Error) => void
 }
@@ -30,6 +32,8 @@ export function createPool(options: PoolOptions): pg.Pool {
   const { Client, ...config } = connectionConfig(options)
   const pool = new pg.Pool({
     ...config,
+    // Kept with the pool for rowsTimeoutOf.
+    ...{ rowsTimeoutMs: options.rowsTimeoutMs ?? 0 },
     // The types of pg say that a client takes no arguments; the pool gives it these very options.
     Client: Client as new () => pg.Client,
     max: options.max,
@@ -47,6 +51,11 @@ export function createPool(options: PoolOptions): pg.Pool {
     client.on('error', () => undefined)
   })
   return pool
+}
+
+/** Milliseconds that rows of a query of this pool may take to come; 0 is no limit. */
+export function rowsTimeoutOf(pool: pg.Pool): number {
+  return (pool.options as { readonly rowsTimeoutMs?: number }).rowsTimeoutMs ?? 0
 }
 
 export interface PoolStats {

@@ -26,7 +26,10 @@ export class ServicePools {
     const { settings, logger } = this.#options
     const pool = createPool({
       max: poolSizes(settings)[name],
-      ...(name === 'api' && { statementTimeoutMs: settings.statementTimeoutMs }),
+      ...(name === 'api' && {
+        statementTimeoutMs: settings.statementTimeoutMs,
+        rowsTimeoutMs: settings.queryTimeoutMs,
+      }),
       databaseUrl: settings.databaseUrl,
       applicationName: `observatory:${name}`,
       onError: (error) => logger.warn({ err: error, pool: name }, 'a PostgreSQL connection was lost'),

@@ -3,7 +3,7 @@ import type pg from 'pg'
 import { OtlpReceiver } from './http/otlp/otlp-receiver.ts'
 import { WriteBarrier } from './http/otlp/write-barrier.ts'
 import { readinessCheck } from './http/readiness.ts'
-import { buildServer, listen } from './http/server.ts'
+import { buildServer, closeServer, listen } from './http/server.ts'
 import type { GroupOfStream } from './ingest/consumer-group.ts'
 import { ConsumerLease, LEASE_MS } from './ingest/consumer-lease.ts'
 import { readGroupStates } from './ingest/group-state.ts'
@@ -97,7 +97,7 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
   const pools = new ServicePools(options, releasers)
   const operations = pools.open('operations')
   const commands = openRedis(options, releasers, 'commands')
-  const state: ServiceState = { phase: 'starting', workers: new Map() }
+  const state: ServiceState = { phase: 'starting', stoppedAtMs: undefined, workers: new Map() }
 
   const otlp = roles.includes('api')
     ? { ...createReceiver(options, releasers), bodies: new ByteBudget(settings.otlpInFlightMaxBytes) }
@@ -119,6 +119,7 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
   })
   const http = buildServer({
     logger,
+    limits: settings,
     metrics,
     readiness: readinessCheck({
       phase: () => state.phase,
@@ -132,7 +133,7 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
       body: { maxBytes: settings.otlpMaxBodyBytes, inFlight: otlp.bodies },
     },
   })
-  releasers.defer('HTTP server', () => http.close())
+  releasers.defer('HTTP server', () => closeServer(http, graceOf(settings, state)))
   // The port comes first: when it is taken, nothing has been done yet.
   const url = await listen(http, { host: settings.httpHost, port: settings.httpPort })
 
@@ -149,6 +150,7 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
   state.phase = 'running'
   releasers.defer('readiness', () => {
     state.phase = 'stopping'
+    state.stoppedAtMs = performance.now()
   })
   logger.info({ url, roles }, 'started')
   return url
@@ -156,7 +158,18 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
 
 interface ServiceState {
   phase: 'starting' | 'running' | 'stopping'
+  /** When it was asked to stop, in milliseconds of `performance.now()`. */
+  stoppedAtMs: number | undefined
   readonly workers: Map<TelemetrySignal, Pick<IngestWorker<object>, 'problem' | 'recordsInFlight' | 'stop'>>
+}
+
+/** Of the time that stopping may take, what answers that run may have: the rest is for what is closed after them. */
+const ANSWERS_SHARE = 0.75
+
+/** How long answers that run may still take, in milliseconds. */
+function graceOf({ shutdownTimeoutMs }: Settings, { stoppedAtMs }: ServiceState): number {
+  const stoppingForMs = stoppedAtMs === undefined ? 0 : performance.now() - stoppedAtMs
+  return shutdownTimeoutMs * ANSWERS_SHARE - stoppingForMs
 }
 
 interface IngestNeeds {

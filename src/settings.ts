@@ -57,7 +57,10 @@ export interface Settings {
   readonly partitionsAhead: number
   readonly startupTimeoutMs: number
   readonly shutdownTimeoutMs: number
+  readonly queryTimeoutMs: number
   readonly statementTimeoutMs: number
+  readonly pageMaxRows: number
+  readonly exportMaxRows: number
   readonly logLevel: LogLevel
   readonly dataDir: string
   readonly embeddedPostgresBin: string | undefined
@@ -240,11 +243,24 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
     3_600_000,
     'How long a graceful stop may take before the process exits with 1.',
   ),
-  statementTimeoutMs: integer(
+  queryTimeoutMs: integer(
     30_000,
     0,
     86_400_000,
-    'How long one statement of an API query may run; 0 is no limit.',
+    'How long a query of the API may take for its first rows, and for the next ones; 0 is no limit.',
+  ),
+  statementTimeoutMs: integer(
+    3_600_000,
+    0,
+    86_400_000,
+    'How long one statement of the API may run with all the time its client takes to read; 0 is no limit.',
+  ),
+  pageMaxRows: integer(10_000, 1, 1_000_000, 'Rows of one answer in the format json, at most.'),
+  exportMaxRows: integer(
+    0,
+    0,
+    1_000_000_000,
+    'Rows of one answer as ndjson or csv, at most: more must be asked for in parts; 0 is no limit.',
   ),
   logLevel: choice('info', LOG_LEVELS, 'Least severe level that is logged.'),
   dataDir: text('.observatory', 'Folder of the embedded servers and their data.'),

@@ -55,7 +55,10 @@ const GROUPS: { readonly [K in keyof Settings]: keyof typeof HEADINGS } = {
   partitionsAhead: 'storage',
   ledgerKeepDays: 'storage',
   databasePoolMax: 'storage',
-  statementTimeoutMs: 'storage',
+  queryTimeoutMs: 'http',
+  statementTimeoutMs: 'http',
+  pageMaxRows: 'http',
+  exportMaxRows: 'http',
   shutdownTimeoutMs: 'process',
   logLevel: 'process',
 }

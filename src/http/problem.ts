@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { codeOf, isRetryable, sqlStateOf } from '../errors.ts'
+import { codeOf, isRetryable, ObservatoryError, sqlStateOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { BadParameter } from '../repositories/bad-parameter.ts'
 
@@ -58,21 +58,22 @@ function textOf(problem: Problem): string {
   return JSON.stringify({ type: 'about:blank', ...problem })
 }
 
-function problemOf(error: FastifyError | BadParameter): Problem {
+/** What an error is to a client. What went wrong inside is not told. */
+export function problemOf(error: FastifyError | BadParameter | Error): Problem {
   if (error instanceof BadParameter) {
     const { message: detail, parameter } = error
     return { status: 400, title: NOT_VALID, detail, parameter }
   }
-  if (error.statusCode !== undefined && error.statusCode < 500) {
+  if ('statusCode' in error && error.statusCode !== undefined && error.statusCode < 500) {
     return { status: error.statusCode, title: NOT_VALID, ...faultOf(error) }
   }
+  if (error instanceof ObservatoryError && error.code === 'ERR_QUERY_TIMEOUT') {
+    return { status: 504, title: TOO_LONG, detail: error.message }
+  }
   if (sqlStateOf(error) === QUERY_CANCELED) {
-    return {
-      status: 504,
-      title: 'The query took too long',
-      detail:
-        'PostgreSQL ended it (STATEMENT_TIMEOUT_MS): ask for a shorter time range, or for less with limit',
-    }
+    const detail =
+      'PostgreSQL ended it (STATEMENT_TIMEOUT_MS): ask for a shorter time range, or for less with limit'
+    return { status: 504, title: TOO_LONG, detail }
   }
   if (isRetryable(error)) {
     return {
@@ -89,6 +90,7 @@ function problemOf(error: FastifyError | BadParameter): Problem {
 }
 
 const QUERY_CANCELED = '57014'
+const TOO_LONG = 'The query took too long'
 const NOT_VALID = 'The request is not valid'
 
 /** Ajv says "must NOT have additional properties" of an unknown parameter: name it. */

@@ -10,6 +10,7 @@ import { type DeadLetterRoutesOptions, deadLetterRoutes } from './routes/dead-le
 import { evaluationRoutes } from './routes/evaluations.ts'
 import { type OperationRoutesOptions, operationRoutes } from './routes/operations.ts'
 import { type OtlpRoutesOptions, otlpRoutes } from './routes/otlp.ts'
+import type { RowLimits } from './routes/query-parameters.ts'
 import { type RecordRoutesOptions, recordRoutes } from './routes/records.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { statisticsRoutes } from './routes/statistics.ts'
@@ -24,6 +25,10 @@ export type Repositories = RecordRoutesOptions['repositories'] &
   }
 
 export interface HttpServerOptions extends OperationRoutesOptions {
+  readonly limits: RowLimits & {
+    /** How long PostgreSQL may take for rows; 0 is no limit. */
+    readonly queryTimeoutMs: number
+  }
   readonly logger: Logger
   /** Without them there are only the routes of operations. */
   readonly repositories: Repositories | undefined
@@ -34,13 +39,20 @@ export interface HttpServerOptions extends OperationRoutesOptions {
 /** How long a client may take to send its request: as much as 64 MiB need at 4 Mbit/s. */
 const REQUEST_TIMEOUT_MS = 120_000
 
+/** A connection over which nothing passes for so long ends, with its query: its client reads no more. A query that runs may be silent for longer. */
+function stalledAfterMs({ queryTimeoutMs }: { readonly queryTimeoutMs: number }): number {
+  return queryTimeoutMs === 0 ? 0 : Math.max(REQUEST_TIMEOUT_MS, queryTimeoutMs + 10_000)
+}
+
 /** Builds the HTTP server with all its routes. It listens when {@link listen} is called. */
 export function buildServer(options: HttpServerOptions): FastifyInstance {
   const onError = problemHandler(options.logger)
   const app = Fastify({
     // An unknown parameter is refused, never dropped.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
-    forceCloseConnections: true,
+    // Requests that run may end: see {@link closeServer}.
+    forceCloseConnections: 'idle',
+    connectionTimeout: stalledAfterMs(options.limits),
     return503OnClosing: false,
     requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: MAX_WORD_LENGTH },
@@ -54,12 +66,13 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
   })
   operationRoutes(app, options)
   if (options.repositories !== undefined) {
-    recordRoutes(app, { repositories: options.repositories })
-    deadLetterRoutes(app, options.repositories)
-    traceRoutes(app, options.repositories)
-    evaluationRoutes(app, options.repositories)
-    sessionRoutes(app, options.repositories)
-    statisticsRoutes(app, options.repositories)
+    const { repositories, limits } = options
+    recordRoutes(app, { repositories, limits })
+    deadLetterRoutes(app, { ...repositories, limits })
+    traceRoutes(app, { ...repositories, limits })
+    evaluationRoutes(app, { ...repositories, limits })
+    sessionRoutes(app, { ...repositories, limits })
+    statisticsRoutes(app, { ...repositories, limits })
   }
   if (options.otlp !== undefined) otlpRoutes(app, { ...options, ...options.otlp })
   return app
@@ -81,5 +94,15 @@ export async function listen(
         : `Cannot listen on ${host}:${port}: ${String((error as Error).message)}. Set HTTP_HOST and HTTP_PORT`,
       { cause: error },
     )
+  }
+}
+
+/** Takes no more requests, and waits for those that run, at most `graceMs`; then they are cut off. */
+export async function closeServer(app: FastifyInstance, graceMs: number): Promise<void> {
+  const timer = setTimeout(() => app.server.closeAllConnections(), Math.max(0, graceMs))
+  try {
+    await app.close()
+  } finally {
+    clearTimeout(timer)
   }
 }

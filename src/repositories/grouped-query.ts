@@ -23,7 +23,7 @@ export interface Grouping {
 
 /**
  * One row a group with one column, JSON text `{time, …groups, …measures}`; `time` is the beginning of its step in unix nanoseconds. Those of one time
- * together, the oldest first, and of these what is wanted first.
+ * together, the oldest first, of these what is wanted first, and else by the groups.
  */
 export function groupedQuery(source: GroupedSource, filter: RecordFilter, { by, step }: Grouping): SqlQuery {
   const { columns, groups, measures, view, order } = source
@@ -39,7 +39,7 @@ export function groupedQuery(source: GroupedSource, filter: RecordFilter, { by, 
   const text = `
     select jsonb_build_object(${time === undefined ? '' : `'timeUnixNano', (${time})::text, `}${members}${measures})::text
     from ${view} ${where} ${grouping}
-    order by ${time === undefined ? '' : `${time}, `}${order} limit $${values.push(filter.limit)}`
+    order by ${[...(time === undefined ? [] : [time]), order, ...names].join(', ')} limit $${values.push(filter.limit)}`
   return { text, values }
 }
 

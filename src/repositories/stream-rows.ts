@@ -4,6 +4,7 @@ import type pg from 'pg'
 import QueryStream from 'pg-query-stream'
 import { cancelQuery } from '../cancel-query.ts'
 import { messageOf, ObservatoryError, sqlStateOf } from '../errors.ts'
+import { rowsTimeoutOf } from '../pool.ts'
 
 export interface SqlQuery {
   readonly text: string
@@ -18,7 +19,8 @@ const BATCH_SIZE = 1000
  * Runs a query behind a cursor: rows flow as they are read, in constant memory, and a slow reader slows the cursor. Each row is an
  * array of its columns.
  *
- * Aborting `signal`, or destroying the stream, cancels the query in the server and gives the connection back.
+ * Aborting `signal`, or destroying the stream, cancels the query in the server and gives the connection back. So does a server that takes longer for rows than the pool allows, with an
+ * ObservatoryError ERR_QUERY_TIMEOUT; how long the reader takes does not count.
  *
  * @throws ObservatoryError ERR_SERVER_UNREACHABLE when no connection is to be had; errors of the query are errors of the stream.
  */
@@ -29,7 +31,10 @@ export async function streamRows(pool: pg.Pool, query: SqlQuery, signal: AbortSi
     client.release()
     throw signal.reason
   }
-  const rows: Readable = addAbortSignal(signal, client.query(new RowStream(client, query)))
+  const rows: Readable = addAbortSignal(
+    signal,
+    client.query(new RowStream(client, query, rowsTimeoutOf(pool))),
+  )
   finished(rows).then(
     () => client.release(),
     // Thrown away: the query may still run, and a late cancel must not find that of whoever has the connection next.
@@ -59,16 +64,44 @@ async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
 
 class RowStream extends QueryStream {
   readonly #client: pg.PoolClient
+  readonly #timeoutMs: number
+  /** Runs while the server has been asked for rows. */
+  #timer: NodeJS.Timeout | undefined
 
-  constructor(client: pg.PoolClient, { text, values, batchSize = BATCH_SIZE }: SqlQuery) {
+  constructor(client: pg.PoolClient, { text, values, batchSize = BATCH_SIZE }: SqlQuery, timeoutMs: number) {
     super(text, [...values], { rowMode: 'array', batchSize })
     this.#client = client
+    this.#timeoutMs = timeoutMs
+  }
+
+  override _read(size: number): void {
+    if (this.#timeoutMs > 0)
+      this.#timer = setTimeout(() => this.destroy(tookTooLong(this.#timeoutMs)), this.#timeoutMs)
+    super._read(size)
+  }
+
+  override push(row: unknown): boolean {
+    if (this.#timer !== undefined) this.#stopTimer()
+    return super.push(row)
+  }
+
+  #stopTimer(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
   }
 
   /** Does not close the cursor, which would wait for the server to finish what it is doing: the connection is thrown away. */
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#stopTimer()
     const serverIsDone = this.readableEnded || sqlStateOf(error) !== undefined
     if (serverIsDone) callback(error)
     else cancelQuery(this.#client).then(() => callback(error))
   }
+}
+
+function tookTooLong(timeoutMs: number): ObservatoryError {
+  return new ObservatoryError(
+    'ERR_QUERY_TIMEOUT',
+    `PostgreSQL took longer than ${timeoutMs} ms for rows (QUERY_TIMEOUT_MS): ask for a shorter time range, or for less with limit`,
+  )
 }

@@ -14,7 +14,7 @@ const BODIES = [
   '数据库 连接 失败',
   'it’s fine, "really" fine',
   { event: 'boom', nested: { reason: 'disk full' } },
-  'x'.repeat(120_000) + ' needle',
+  `${'x'.repeat(120_000)} needle`,
 ]
 let app: TestService
 

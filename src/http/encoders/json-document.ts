@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
+import type { ListFormat } from '../routes/query-parameters.ts'
 import { inChunks } from './in-chunks.ts'
-import type { RecordFormat } from './json-stream.ts'
 
 /**
  * An object with a list that may be long, as a response body: `json`, the members of `head` and the list as a member of the given name; `ndjson`, the items
@@ -16,7 +16,7 @@ export function jsonDocument(
     name,
     items,
   }: { readonly head: string; readonly name: string; readonly items: AsyncIterable<string> },
-  format: RecordFormat,
+  format: ListFormat,
 ): Readable {
   const chunks = format === 'ndjson' ? lines(items) : document(head, name, items)
   return Readable.from(inChunks(chunks), { objectMode: false })

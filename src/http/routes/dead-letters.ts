@@ -3,15 +3,8 @@ import { REJECTION_REASONS, type RejectionReason } from '../../models/rejection.
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../../models/telemetry-signal.ts'
 import type { DeadLetterRepository, FindLetters } from '../../repositories/dead-letter-repository.ts'
 import { readTimeRange } from '../../repositories/read-filter.ts'
-import { clientGone } from '../client-gone.ts'
-import { jsonStream, type RecordFormat } from '../encoders/json-stream.ts'
-import {
-  COMMON_PARAMETERS,
-  type CommonQuery,
-  contentTypeOf,
-  readFormat,
-  readLimit,
-} from './query-parameters.ts'
+import { sendList } from '../send-list.ts'
+import { COMMON_PARAMETERS, type CommonQuery, type RowLimits } from './query-parameters.ts'
 
 export interface DeadLetterRoutesOptions {
   readonly deadLetters: DeadLetterRepository
@@ -26,30 +19,31 @@ interface LetterQuery extends CommonQuery {
 
 const PARAMETERS = {
   ...COMMON_PARAMETERS,
-  reason: { type: 'string', enum: REJECTION_REASONS },
-  signal: { type: 'string', enum: TELEMETRY_SIGNALS },
-  purged: { type: 'boolean' },
-  payload: { type: 'boolean' },
+  reason: { type: 'string', enum: REJECTION_REASONS, description: 'Why it was refused.' },
+  signal: { type: 'string', enum: TELEMETRY_SIGNALS, description: 'What it is.' },
+  purged: { type: 'boolean', description: 'Purged ones, too.' },
+  payload: { type: 'boolean', description: 'With what was refused, as base64.' },
 }
 
 /** Refused records with their reasons, newest first. */
-export function deadLetterRoutes(app: FastifyInstance, { deadLetters }: DeadLetterRoutesOptions): void {
+export function deadLetterRoutes(
+  app: FastifyInstance,
+  { deadLetters, limits }: DeadLetterRoutesOptions & { readonly limits: RowLimits },
+): void {
   app.get<{ Querystring: LetterQuery }>(
     '/api/v1/dead-letters',
     { schema: { querystring: { type: 'object', additionalProperties: false, properties: PARAMETERS } } },
-    async (request, reply) => {
-      const { query } = request
-      const format = readFormat(query, request.headers.accept)
-      const find = readFind(query, format)
-      const rows = await deadLetters.streamLetters(find, clientGone(reply))
+    (request, reply) => {
+      const find = readFind(request.query)
+      const read = (limit: number | null, signal: AbortSignal) =>
+        deadLetters.streamLetters({ ...find, limit }, signal)
       // With payloads a row can be of megabytes: it is a chunk by itself.
-      const rowsPerChunk = find.withPayload ? 1 : undefined
-      return reply.type(contentTypeOf(format)).send(jsonStream(rows, format, rowsPerChunk))
+      return sendList(request, reply, { limits, read, ...(find.withPayload && { rowsPerChunk: 1 }) })
     },
   )
 }
 
-function readFind(query: LetterQuery, format: RecordFormat): FindLetters {
+function readFind(query: LetterQuery): Omit<FindLetters, 'limit'> {
   const { reason, signal: telemetrySignal, purged = false, payload = false } = query
   return {
     ...readTimeRange(query, Date.now()),
@@ -57,6 +51,5 @@ function readFind(query: LetterQuery, format: RecordFormat): FindLetters {
     ...(telemetrySignal !== undefined && { telemetrySignal }),
     withPurged: purged,
     withPayload: payload,
-    limit: readLimit(query, format),
   }
 }

@@ -1,13 +1,7 @@
-import type { FilterColumns, RecordFilter } from '../../repositories/filter.ts'
+import type { FilterColumns } from '../../repositories/filter.ts'
 import { FILTER_WORDS, type FilterWord, filterWordsOf } from '../../repositories/filter-words.ts'
-import { readFilter as readConditions, type WrittenFilter } from '../../repositories/read-filter.ts'
-import {
-  type BodyFormat,
-  COMMON_PARAMETERS,
-  type CommonQuery,
-  readLimit,
-  TEXT_PARAMETER,
-} from './query-parameters.ts'
+import { type Conditions, readFilter, type WrittenFilter } from '../../repositories/read-filter.ts'
+import { COMMON_PARAMETERS, type CommonQuery, TEXT_PARAMETER } from './query-parameters.ts'
 
 /** The words of a filter as parameters of a query. Which of them a route takes {@link filterSchema} says. */
 export interface FilterQuery
@@ -25,7 +19,7 @@ export function filterSchema(columns: FilterColumns, others: Readonly<Record<str
   }
 }
 
-/** @throws BadParameter for a word that cannot be meant, and for a page that is too long. */
-export function readFilter(query: Omit<FilterQuery, 'format'>, format: BodyFormat): RecordFilter {
-  return { ...readConditions(query as WrittenFilter, Date.now()), limit: readLimit(query, format) }
+/** @throws BadParameter for a word that cannot be meant. */
+export function readConditions(query: Omit<FilterQuery, 'format'>): Conditions {
+  return readFilter(query as WrittenFilter, Date.now())
 }

@@ -1,37 +1,35 @@
 import { BadParameter } from '../../repositories/bad-parameter.ts'
 import { FILTER_WORDS, MAX_WORD_LENGTH } from '../../repositories/filter-words.ts'
-import type { RecordFormat } from '../encoders/json-stream.ts'
-
-/** A page of JSON; NDJSON has no limit unless one is asked for. */
-export const JSON_DEFAULT_LIMIT = 100
-const JSON_MAX_LIMIT = 10_000
 
 /** The JSON schemas of what most routes take. */
 export const COMMON_PARAMETERS = {
   from: FILTER_WORDS.from,
   to: FILTER_WORDS.to,
-  limit: { type: 'integer', minimum: 1, maximum: 1_000_000_000 },
-  format: { type: 'string', enum: ['json', 'ndjson'] },
+  limit: { type: 'integer', minimum: 1, maximum: 1_000_000_000, description: 'At most so many.' },
+  format: { type: 'string', enum: ['json', 'ndjson'], description: 'Default: by Accept, else json.' },
 }
 
 /** Text that PostgreSQL can compare with: it has no NUL. */
 export const TEXT_PARAMETER = { type: 'string', maxLength: MAX_WORD_LENGTH, pattern: '^[^\\u0000]*$' }
+
+/** Every form that lists come in. */
+export type ListFormat = 'json' | 'ndjson'
 
 /** What {@link COMMON_PARAMETERS} let pass. */
 export interface CommonQuery {
   from?: string
   to?: string
   limit?: number
-  format?: RecordFormat
+  format?: ListFormat
 }
 
 /** As asked for by `format`, else by the header Accept. */
-export function readFormat(query: CommonQuery, accept: string | undefined): RecordFormat {
+export function readFormat(query: Pick<CommonQuery, 'format'>, accept: string | undefined): ListFormat {
   return query.format ?? (accept?.includes('application/x-ndjson') ? 'ndjson' : 'json')
 }
 
 /** Every form that records come in; lists of other things have no CSV. */
-export type BodyFormat = RecordFormat | 'csv'
+export type BodyFormat = ListFormat | 'csv'
 
 const CONTENT_TYPES: Readonly<Record<BodyFormat, string>> = {
   json: 'application/json; charset=utf-8',
@@ -44,13 +42,36 @@ export function contentTypeOf(format: BodyFormat): string {
   return CONTENT_TYPES[format]
 }
 
-/** How many at most; null is all. @throws BadParameter for a page of JSON that is too long. */
-export function readLimit({ limit }: Pick<CommonQuery, 'limit'>, format: BodyFormat): number | null {
-  if (format === 'json' && limit !== undefined && limit > JSON_MAX_LIMIT) {
-    throw new BadParameter(
-      'limit',
-      `limit must be at most ${JSON_MAX_LIMIT} with format=json; use format=ndjson for more`,
-    )
-  }
-  return limit ?? (format === 'json' ? JSON_DEFAULT_LIMIT : null)
+/** How much one answer may have: settings. */
+export interface RowLimits {
+  /** Of `json`. */
+  readonly pageMaxRows: number
+  /** Of `ndjson` and `csv`; 0 is no limit. */
+  readonly exportMaxRows: number
+}
+
+/** Rows of a page of JSON for whom nothing is said. */
+const PAGE_ROWS = 100
+
+/** Rows of a page of JSON. @throws BadParameter for one that is too long. */
+export function readPageLimit(
+  { limit }: Pick<CommonQuery, 'limit'>,
+  { pageMaxRows }: RowLimits,
+  usual = PAGE_ROWS,
+): number {
+  if (limit === undefined) return Math.min(usual, pageMaxRows)
+  if (limit <= pageMaxRows) return limit
+  const detail = `limit must be at most ${pageMaxRows} with format=json (PAGE_MAX_ROWS); use format=ndjson for more`
+  throw new BadParameter('limit', detail)
+}
+
+/** Rows of NDJSON or CSV; null is all. @throws BadParameter where that is, or may be, more than is allowed. */
+export function readExportLimit(
+  { limit }: Pick<CommonQuery, 'limit'>,
+  { exportMaxRows }: RowLimits,
+): number | null {
+  if (exportMaxRows === 0) return limit ?? null
+  if (limit !== undefined && limit <= exportMaxRows) return limit
+  const detail = `limit must be given, and at most ${exportMaxRows} (EXPORT_MAX_ROWS): ask for more in parts, by from and to`
+  throw new BadParameter('limit', detail)
 }

@@ -9,13 +9,21 @@ import type { RecordSource } from '../../repositories/record-source.ts'
 import type { StreamOptions } from '../../repositories/stream-records.ts'
 import { SPANS, type TraceRepository } from '../../repositories/trace-repository.ts'
 import { clientGone } from '../client-gone.ts'
-import { csvStream } from '../encoders/csv-stream.ts'
+import { csvBody } from '../encoders/csv-body.ts'
 import { jsonPage } from '../encoders/json-page.ts'
-import { jsonStream } from '../encoders/json-stream.ts'
+import { ndjsonBody } from '../encoders/ndjson-body.ts'
 import { sendBody } from '../send-body.ts'
-import { type FilterQuery, filterSchema, readFilter } from './filter-query.ts'
+import { sendList } from '../send-list.ts'
+import { type FilterQuery, filterSchema, readConditions } from './filter-query.ts'
 import { PAGING_PARAMETERS, type PageQuery, pagedQuery, readPaging, readRecordFormat } from './paging.ts'
-import { COMMON_PARAMETERS, contentTypeOf, readFormat, TEXT_PARAMETER } from './query-parameters.ts'
+import {
+  COMMON_PARAMETERS,
+  contentTypeOf,
+  type RowLimits,
+  readExportLimit,
+  readPageLimit,
+  TEXT_PARAMETER,
+} from './query-parameters.ts'
 
 export interface RecordRoutesOptions {
   readonly repositories: {
@@ -23,27 +31,31 @@ export interface RecordRoutesOptions {
     readonly logRecords: LogRecordRepository
     readonly metrics: MetricRepository
   }
+  readonly limits: RowLimits
 }
 
 interface Reads {
+  readonly limits: RowLimits
   readonly source: RecordSource
   readonly stream: (filter: RecordFilter, options: StreamOptions) => Promise<Readable>
   readonly page: (filter: RecordFilter & { readonly limit: number }, signal: AbortSignal) => Promise<Readable>
 }
 
 /** Stored records that match: JSON page by page, the newest first, or all of them as NDJSON or CSV. */
-export function recordRoutes(app: FastifyInstance, { repositories }: RecordRoutesOptions): void {
+export function recordRoutes(app: FastifyInstance, { repositories, limits }: RecordRoutesOptions): void {
   const { traces, logRecords, metrics } = repositories
   const route = (url: string, reads: Reads) => {
     const schema = { querystring: filterSchema(reads.source.columns, PAGING_PARAMETERS) }
     app.get<{ Querystring: PageQuery }>(url, { schema }, (request, reply) => answer(request, reply, reads))
   }
   route('/api/v1/spans', {
+    limits,
     source: SPANS,
     stream: (filter, options) => traces.streamSpans(filter, options),
     page: (filter, signal) => traces.pageSpans(filter, signal),
   })
   route('/api/v1/logs', {
+    limits,
     source: LOG_RECORDS,
     stream: (filter, options) => logRecords.streamLogRecords(filter, options),
     page: (filter, signal) => logRecords.pageLogRecords(filter, signal),
@@ -60,25 +72,32 @@ export function recordRoutes(app: FastifyInstance, { repositories }: RecordRoute
     (request, reply) => {
       const { name } = request.params
       return answer(request, reply, {
+        limits,
         source: POINTS,
         stream: (filter, options) => metrics.streamPoints({ ...filter, name }, options),
         page: (filter, signal) => metrics.pagePoints({ ...filter, name }, signal),
       })
     },
   )
-  metricDefinitions(app, metrics)
+  metricDefinitions(app, { metrics, limits })
 }
 
-function metricDefinitions(app: FastifyInstance, metrics: MetricRepository): void {
+function metricDefinitions(
+  app: FastifyInstance,
+  { metrics, limits }: { readonly metrics: MetricRepository; readonly limits: RowLimits },
+): void {
   const { limit, format } = COMMON_PARAMETERS
   const properties = { limit, format, name: TEXT_PARAMETER }
   app.get<{ Querystring: FilterQuery }>(
     '/api/v1/metrics',
     { schema: { querystring: { type: 'object', additionalProperties: false, properties } } },
-    async ({ query, headers }, reply) => {
-      const asked = readFormat(query, headers.accept)
-      const rows = await metrics.streamDefinitions(readFilter(query, asked), clientGone(reply))
-      return reply.type(contentTypeOf(asked)).send(jsonStream(rows, asked))
+    (request, reply) => {
+      const { name } = readConditions(request.query)
+      return sendList(request, reply, {
+        limits,
+        read: (limit, signal) =>
+          metrics.streamDefinitions({ ...(name !== undefined && { name }), limit }, signal),
+      })
     },
   )
 }
@@ -86,20 +105,21 @@ function metricDefinitions(app: FastifyInstance, metrics: MetricRepository): voi
 async function answer(
   request: FastifyRequest<{ Querystring: PageQuery }>,
   reply: FastifyReply,
-  { source, stream, page }: Reads,
+  { limits, source, stream, page }: Reads,
 ): Promise<FastifyReply> {
   const format = readRecordFormat(request)
-  const { limit, ...filter } = { ...readFilter(request.query, format), ...readPaging(request) }
+  const filter = { ...readConditions(request.query), ...readPaging(request) }
   reply.type(contentTypeOf(format))
   const signal = clientGone(reply)
-  if (format === 'json' && limit !== null) {
+  if (format === 'json') {
+    const limit = readPageLimit(request.query, limits)
     const rows = await page({ ...filter, limit }, signal)
     const token = (position: RecordPosition) => writePageToken(position, pagedQuery(request))
     return sendBody(request, reply, jsonPage(rows, limit, token))
   }
   if (filter.after !== undefined) throw new BadParameter('cursor', 'cursor goes with format=json only')
   const form = format === 'csv' ? 'csv' : 'json'
-  const rows = await stream({ ...filter, limit }, { form, signal })
+  const rows = await stream({ ...filter, limit: readExportLimit(request.query, limits) }, { form, signal })
   const names = source.csv.map(([name]) => name)
-  return sendBody(request, reply, format === 'csv' ? csvStream(rows, names) : jsonStream(rows, 'ndjson'))
+  return sendBody(request, reply, format === 'csv' ? csvBody(rows, names) : ndjsonBody(rows))
 }

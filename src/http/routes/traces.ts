@@ -6,13 +6,16 @@ import { readTraceView, type TraceViewRepositories } from '../../repositories/tr
 import { clientGone } from '../client-gone.ts'
 import { jsonDocument } from '../encoders/json-document.ts'
 import { sendProblem } from '../problem.ts'
-import { type FilterQuery, filterSchema, readFilter } from './filter-query.ts'
+import { type FilterQuery, filterSchema, readConditions } from './filter-query.ts'
 import { PAGING_PARAMETERS, pagedQuery, readCursor } from './paging.ts'
-import { contentTypeOf, JSON_DEFAULT_LIMIT } from './query-parameters.ts'
+import { contentTypeOf, type RowLimits, readPageLimit } from './query-parameters.ts'
 
 /** Traces that match, and one trace: all its spans as its tree is read, with what was said in them. Spans alone, of a trace of any size, are `/api/v1/spans?traceId=`. */
-export function traceRoutes(app: FastifyInstance, repositories: TraceViewRepositories): void {
-  traceList(app, repositories.traces)
+export function traceRoutes(
+  app: FastifyInstance,
+  repositories: TraceViewRepositories & { readonly limits: RowLimits },
+): void {
+  traceList(app, repositories)
   app.get<{ Params: { traceId: string } }>(
     '/api/v1/traces/:traceId',
     {
@@ -42,17 +45,20 @@ interface TraceQuery extends Omit<FilterQuery, 'format'> {
 }
 
 /** Traces with a span that matches, page by page. */
-function traceList(app: FastifyInstance, traces: TraceRepository): void {
+function traceList(
+  app: FastifyInstance,
+  { traces, limits }: { readonly traces: TraceRepository; readonly limits: RowLimits },
+): void {
   const { properties, ...schema } = filterSchema(SPAN_COLUMNS, { cursor: PAGING_PARAMETERS.cursor })
   const { format: _, ...others } = properties
   app.get<{ Querystring: TraceQuery }>(
     '/api/v1/traces',
     { schema: { querystring: { ...schema, properties: others } } },
     async (request, reply) => {
-      const filter = readFilter(request.query, 'json')
-      const limit = filter.limit ?? JSON_DEFAULT_LIMIT
+      const limit = readPageLimit(request.query, limits)
+      const conditions = readConditions(request.query)
       const after = readCursor(request, readTraceToken)
-      const page = await traces.pageTraces({ ...filter, limit }, after, clientGone(reply))
+      const page = await traces.pageTraces({ ...conditions, limit }, after, clientGone(reply))
       const cursor = page.end === undefined ? null : writeTraceToken(page.end, pagedQuery(request))
       const body = `{"data":[\n${page.traces.join(',\n')}\n],"nextCursor":${JSON.stringify(cursor)}}\n`
       return reply.type(contentTypeOf('json')).send(body)

@@ -1,0 +1,40 @@
+import type { Readable } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { clientGone } from './client-gone.ts'
+import { jsonList } from './encoders/json-list.ts'
+import { ndjsonBody } from './encoders/ndjson-body.ts'
+import {
+  type CommonQuery,
+  contentTypeOf,
+  type RowLimits,
+  readExportLimit,
+  readFormat,
+  readPageLimit,
+} from './routes/query-parameters.ts'
+import { sendBody } from './send-body.ts'
+
+export interface ListAnswer {
+  readonly limits: RowLimits
+  /** Reads rows of one column, each a JSON text, as many as `limit` says; null is all. */
+  readonly read: (limit: number | null, signal: AbortSignal) => Promise<Readable>
+  /** Of NDJSON, where rows may be large. */
+  readonly rowsPerChunk?: number
+}
+
+/** Answers with a list that has no pages, as JSON or NDJSON. JSON that could not have all says that it is cut. @throws BadParameter as the limits are read. */
+export async function sendList(
+  request: FastifyRequest<{ Querystring: CommonQuery }>,
+  reply: FastifyReply,
+  { limits, read, rowsPerChunk }: ListAnswer,
+): Promise<FastifyReply> {
+  const { query, headers } = request
+  const format = readFormat(query, headers.accept)
+  reply.type(contentTypeOf(format))
+  if (format === 'ndjson') {
+    const rows = await read(readExportLimit(query, limits), clientGone(reply))
+    return sendBody(request, reply, ndjsonBody(rows, rowsPerChunk))
+  }
+  const limit = readPageLimit(query, limits, limits.pageMaxRows)
+  const rows = await read(limit + 1, clientGone(reply))
+  return sendBody(request, reply, jsonList(rows, limit))
+}
