@@ -30,6 +30,7 @@ import { DeadLetterRepository } from './repositories/dead-letter-repository.ts'
 import { EvaluationRepository } from './repositories/evaluation-repository.ts'
 import { LogRecordRepository } from './repositories/log-record-repository.ts'
 import { MetricRepository } from './repositories/metric-repository.ts'
+import { ServiceRepository } from './repositories/service-repository.ts'
 import { SessionRepository } from './repositories/session-repository.ts'
 import { StatisticsRepository } from './repositories/statistics-repository.ts'
 import { TraceRepository } from './repositories/trace-repository.ts'
@@ -310,6 +311,7 @@ function createRepositories(pool: pg.Pool) {
     metrics: new MetricRepository(pool),
     deadLetters: new DeadLetterRepository(pool),
     evaluations: new EvaluationRepository(pool),
+    services: new ServiceRepository(pool),
     sessions: new SessionRepository(pool),
     statistics: new StatisticsRepository(pool),
   }

@@ -15,26 +15,34 @@ import { sendBody } from './send-body.ts'
 
 export interface ListAnswer {
   readonly limits: RowLimits
-  /** Reads rows of one column, each a JSON text, as many as `limit` says; null is all. */
-  readonly read: (limit: number | null, signal: AbortSignal) => Promise<Readable>
+  /** Reads rows of one column, each a JSON text, as many as `limit` says; null is all. Undefined where there is nothing to list. */
+  readonly read: (limit: number | null, signal: AbortSignal) => Promise<Readable | undefined>
   /** Of NDJSON, where rows may be large. */
   readonly rowsPerChunk?: number
 }
 
-/** Answers with a list that has no pages, as JSON or NDJSON. JSON that could not have all says that it is cut. @throws BadParameter as the limits are read. */
+/**
+ * Answers with a list that has no pages, as JSON or NDJSON. JSON that could not have all says that it is cut.
+ *
+ * @returns undefined where there was nothing to list: then nothing is answered.
+ * @throws BadParameter as the limits are read.
+ */
 export async function sendList(
   request: FastifyRequest<{ Querystring: CommonQuery }>,
   reply: FastifyReply,
   { limits, read, rowsPerChunk }: ListAnswer,
-): Promise<FastifyReply> {
+): Promise<FastifyReply | undefined> {
   const { query, headers } = request
   const format = readFormat(query, headers.accept)
-  reply.type(contentTypeOf(format))
   if (format === 'ndjson') {
     const rows = await read(readExportLimit(query, limits), clientGone(reply))
+    if (rows === undefined) return undefined
+    reply.type(contentTypeOf(format))
     return sendBody(request, reply, ndjsonBody(rows, rowsPerChunk))
   }
   const limit = readPageLimit(query, limits, limits.pageMaxRows)
   const rows = await read(limit + 1, clientGone(reply))
+  if (rows === undefined) return undefined
+  reply.type(contentTypeOf(format))
   return sendBody(request, reply, jsonList(rows, limit))
 }

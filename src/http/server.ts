@@ -2,16 +2,19 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { codeOf, ObservatoryError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { MAX_WORD_LENGTH } from '../repositories/filter-words.ts'
+import type { ServiceRepository } from '../repositories/service-repository.ts'
 import type { SessionRepository } from '../repositories/session-repository.ts'
 import type { StatisticsRepository } from '../repositories/statistics-repository.ts'
 import type { TraceViewRepositories } from '../repositories/trace-view.ts'
 import { answerClientError, problemHandler, sendProblem } from './problem.ts'
 import { type DeadLetterRoutesOptions, deadLetterRoutes } from './routes/dead-letters.ts'
 import { evaluationRoutes } from './routes/evaluations.ts'
+import { metricRoutes } from './routes/metrics.ts'
 import { type OperationRoutesOptions, operationRoutes } from './routes/operations.ts'
 import { type OtlpRoutesOptions, otlpRoutes } from './routes/otlp.ts'
 import type { RowLimits } from './routes/query-parameters.ts'
 import { type RecordRoutesOptions, recordRoutes } from './routes/records.ts'
+import { serviceRoutes } from './routes/services.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { statisticsRoutes } from './routes/statistics.ts'
 import { traceRoutes } from './routes/traces.ts'
@@ -20,6 +23,7 @@ import { traceRoutes } from './routes/traces.ts'
 export type Repositories = RecordRoutesOptions['repositories'] &
   DeadLetterRoutesOptions &
   TraceViewRepositories & {
+    readonly services: ServiceRepository
     readonly sessions: SessionRepository
     readonly statistics: StatisticsRepository
   }
@@ -68,9 +72,11 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
   if (options.repositories !== undefined) {
     const { repositories, limits } = options
     recordRoutes(app, { repositories, limits })
+    metricRoutes(app, { ...repositories, limits })
     deadLetterRoutes(app, { ...repositories, limits })
     traceRoutes(app, { ...repositories, limits })
     evaluationRoutes(app, { ...repositories, limits })
+    serviceRoutes(app, { ...repositories, limits })
     sessionRoutes(app, { ...repositories, limits })
     statisticsRoutes(app, { ...repositories, limits })
   }

@@ -1,13 +1,15 @@
 import type { Attributes } from './attributes.ts'
 import type { InstrumentationScope, Resource } from './resource.ts'
 
-export type MetricType =
-  | 'gauge'
-  | 'counter'
-  | 'updowncounter'
-  | 'histogram'
-  | 'exponentialHistogram'
-  | 'summary'
+export const METRIC_TYPES = [
+  'gauge',
+  'counter',
+  'updowncounter',
+  'histogram',
+  'exponentialHistogram',
+  'summary',
+] as const
+export type MetricType = (typeof METRIC_TYPES)[number]
 
 export type Temporality = 'delta' | 'cumulative'
 

@@ -74,12 +74,16 @@ export interface FilterColumns {
   readonly body?: string
 }
 
-/** The conditions alone: `where …`, or `where true`. More parameters may follow. */
+/**
+ * The conditions alone: `where …`, or `where true`. More parameters may follow.
+ *
+ * @param values parameters that come before, to which those of the conditions are added.
+ */
 export function whereSql(
   filter: Omit<RecordFilter, 'limit'>,
   columns: FilterColumns,
+  values: unknown[] = [],
 ): { where: string; values: unknown[] } {
-  const values: unknown[] = []
   const conditions: string[] = []
   const add = (column: string | undefined, condition: string, value: unknown) => {
     if (column === undefined || value === undefined) return

@@ -1,6 +1,9 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
-import type { FilterColumns, RecordFilter } from './filter.ts'
+import { type FilterColumns, type RecordFilter, whereSql } from './filter.ts'
+import type { MetricQuery } from './metrics/metric-query.ts'
+import { queryMetric } from './metrics/query-metric.ts'
+import { SERIES_COLUMNS } from './metrics/series-sql.ts'
 import { pageRecords } from './page-records.ts'
 import type { RecordSource } from './record-source.ts'
 import { type StreamOptions, streamRecords } from './stream-records.ts'
@@ -94,5 +97,39 @@ export class MetricRepository {
   /** A page of data points: see {@link pageRecords}. */
   pagePoints(filter: RecordFilter & { readonly limit: number }, signal: AbortSignal): Promise<Readable> {
     return pageRecords(this.#pool, POINTS, filter, signal)
+  }
+
+  /**
+   * The newest point of each series that has one which matches, in the order of services: a stream of rows with one column, the point as JSON text in the
+   * shape of the wire contract.
+   */
+  streamLatest(filter: RecordFilter & { readonly name: string }, signal: AbortSignal): Promise<Readable> {
+    const { name, from, to, limit, ...others } = filter
+    const series = whereSql(others, SERIES_COLUMNS)
+    const { where, values } = whereSql(
+      { ...(from !== undefined && { from }), ...(to !== undefined && { to }) },
+      POINT_COLUMNS,
+      series.values,
+    )
+    const text = `
+      select ${POINT_JSON} from (
+        select newest.* from metrics m
+        join metric_series s using (metric_id)
+        left join resources r using (resource_id)
+        join lateral (
+          select series_id, time, entry_ms, entry_seq, record_index from metric_points p
+          ${where} and p.series_id = s.series_id
+          order by time desc, time_unix_nano desc, entry_ms desc, entry_seq desc, record_index desc limit 1
+        ) newest on true
+        ${series.where} and m.name = $${values.push(name)}
+      ) as newest
+      join point_view using (series_id, time, entry_ms, entry_seq, record_index)
+      order by service, series_id limit $${values.push(limit)}`
+    return streamRows(this.#pool, { text, values }, signal)
+  }
+
+  /** A time series: see {@link queryMetric}. */
+  queryMetric(query: MetricQuery, signal: AbortSignal): Promise<Readable | undefined> {
+    return queryMetric(this.#pool, query, signal)
   }
 }

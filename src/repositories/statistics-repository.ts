@@ -3,6 +3,7 @@ import type pg from 'pg'
 import { CALL_TEXTS, type RecordFilter } from './filter.ts'
 import { type GroupedSource, type Grouping, groupedQuery, quantiles } from './grouped-query.ts'
 import { LOG_RECORD_COLUMNS } from './log-record-repository.ts'
+import { POINT_COLUMNS } from './metric-repository.ts'
 import { streamRows } from './stream-rows.ts'
 import { SPAN_COLUMNS } from './trace-repository.ts'
 
@@ -65,6 +66,15 @@ export const LOG_LEVELS: GroupedSource = {
   columns: LOG_RECORD_COLUMNS,
   groups: { level: 'level', service: 'service', environment: 'environment', eventName: 'event_name' },
   measures: `'count', count(*)`,
+  order: 'count(*) desc',
+}
+
+/** `{points, series, newestUnixNano}` of metrics. */
+export const METRIC_STATISTICS: GroupedSource = {
+  view: 'point_view',
+  columns: POINT_COLUMNS,
+  groups: { name: 'name', type: 'type', unit: 'unit', service: 'service', environment: 'environment' },
+  measures: `'points', count(*), 'series', count(distinct series_id), 'newestUnixNano', max(time_unix_nano)::text`,
   order: 'count(*) desc',
 }
 

@@ -13,11 +13,9 @@ import { csvBody } from '../encoders/csv-body.ts'
 import { jsonPage } from '../encoders/json-page.ts'
 import { ndjsonBody } from '../encoders/ndjson-body.ts'
 import { sendBody } from '../send-body.ts'
-import { sendList } from '../send-list.ts'
-import { type FilterQuery, filterSchema, readConditions } from './filter-query.ts'
+import { filterSchema, readConditions } from './filter-query.ts'
 import { PAGING_PARAMETERS, type PageQuery, pagedQuery, readPaging, readRecordFormat } from './paging.ts'
 import {
-  COMMON_PARAMETERS,
   contentTypeOf,
   type RowLimits,
   readExportLimit,
@@ -76,27 +74,6 @@ export function recordRoutes(app: FastifyInstance, { repositories, limits }: Rec
         source: POINTS,
         stream: (filter, options) => metrics.streamPoints({ ...filter, name }, options),
         page: (filter, signal) => metrics.pagePoints({ ...filter, name }, signal),
-      })
-    },
-  )
-  metricDefinitions(app, { metrics, limits })
-}
-
-function metricDefinitions(
-  app: FastifyInstance,
-  { metrics, limits }: { readonly metrics: MetricRepository; readonly limits: RowLimits },
-): void {
-  const { limit, format } = COMMON_PARAMETERS
-  const properties = { limit, format, name: TEXT_PARAMETER }
-  app.get<{ Querystring: FilterQuery }>(
-    '/api/v1/metrics',
-    { schema: { querystring: { type: 'object', additionalProperties: false, properties } } },
-    (request, reply) => {
-      const { name } = readConditions(request.query)
-      return sendList(request, reply, {
-        limits,
-        read: (limit, signal) =>
-          metrics.streamDefinitions({ ...(name !== undefined && { name }), limit }, signal),
       })
     },
   )

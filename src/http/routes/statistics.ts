@@ -4,6 +4,7 @@ import { readGroups, readStep } from '../../repositories/read-grouping.ts'
 import {
   LLM_USAGE,
   LOG_LEVELS,
+  METRIC_STATISTICS,
   SPAN_STATISTICS,
   type StatisticsRepository,
 } from '../../repositories/statistics-repository.ts'
@@ -43,4 +44,5 @@ export function statisticsRoutes(
   route('/api/v1/traces/stats', SPAN_STATISTICS, 'service')
   route('/api/v1/llm/usage', LLM_USAGE, 'model')
   route('/api/v1/logs/levels', LOG_LEVELS, 'level')
+  route('/api/v1/metrics/stats', METRIC_STATISTICS, 'name')
 }

@@ -16,6 +16,7 @@ export function traceRoutes(
   repositories: TraceViewRepositories & { readonly limits: RowLimits },
 ): void {
   traceList(app, repositories)
+  oneSpan(app, repositories.traces)
   app.get<{ Params: { traceId: string } }>(
     '/api/v1/traces/:traceId',
     {
@@ -36,6 +37,30 @@ export function traceRoutes(
       }
       const document = { head: view.head, name: 'spans', items: view.spans }
       return reply.type(contentTypeOf('json')).send(jsonDocument(document, 'json'))
+    },
+  )
+}
+
+/** One span of a trace, in the shape of the wire contract. Of several with its id the first. */
+function oneSpan(app: FastifyInstance, traces: TraceRepository): void {
+  const { traceId, spanId } = FILTER_WORDS
+  app.get<{ Params: { traceId: string; spanId: string } }>(
+    '/api/v1/traces/:traceId/spans/:spanId',
+    {
+      schema: {
+        querystring: { type: 'object', additionalProperties: false, properties: {} },
+        params: { type: 'object', properties: { traceId, spanId } },
+      },
+    },
+    async ({ params }, reply) => {
+      const filter = { ...params, order: 'asc', limit: 1 } as const
+      const rows = await traces.streamSpans(filter, { form: 'json', signal: clientGone(reply) })
+      for await (const [span] of rows as AsyncIterable<readonly [string]>) {
+        return reply.type(contentTypeOf('json')).send(`${span}\n`)
+      }
+      const detail = `No span has the trace id ${params.traceId} and the span id ${params.spanId}`
+      sendProblem(reply, { status: 404, title: 'No such span', detail })
+      return reply
     },
   )
 }
