@@ -12,8 +12,8 @@ export function formatNanos(nanos: number | bigint): string {
   const seconds = Math.round(value / NANOS_PER_SECOND)
   if (seconds >= 60) return formatLong(seconds)
   for (const [unit, size] of UNITS) {
-    const rounded = Number((value / size).toPrecision(3))
-    if (rounded < 1000) return `${rounded} ${unit}`
+    const digits = size === 1 ? String(Math.round(value)) : (value / size).toPrecision(3)
+    if (Number(digits) < 1000) return `${digits} ${unit}`
   }
   return `${seconds} s`
 }

@@ -37,7 +37,7 @@ export function metricsCommand(): Command {
 async function queryMetrics(name: string | undefined, flags: QueryFlags): Promise<void> {
   const { order, limit } = flags
   if (name === undefined) {
-    const why = 'it is for points: name the metric, "observatory query metrics NAME"'
+    const why = 'only for the points of a metric; name it: "observatory query metrics NAME"'
     refuseFlags(flags, ['from', 'to', 'service', 'environment', 'attr', 'order'], why)
     await runQuery(flags, ({ metrics, output }) => writeListing(definitionListing(metrics), limit, output))
     return

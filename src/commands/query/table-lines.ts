@@ -25,7 +25,7 @@ export async function* tableLines<T>(
   const { width: room = Number.POSITIVE_INFINITY } = options
   const shown = columns.filter(({ needsWidth = 0 }) => needsWidth <= room)
   let held: T[] | undefined = []
-  let widths: readonly (number | undefined)[] = []
+  let widths: readonly number[] = []
   let text = ''
   for await (const record of records) {
     if (held !== undefined) {
@@ -44,48 +44,46 @@ export async function* tableLines<T>(
   if (text !== '') yield text
 }
 
-/** @returns undefined for the last column where it is as wide as its cells. */
 function measure<T>(
   records: readonly T[],
   columns: readonly TableColumn<T>[],
   { width }: TableOptions,
-): readonly (number | undefined)[] {
+): readonly number[] {
   const isTerminal = width !== undefined
-  const widths = columns.slice(0, -1).map(({ heading, cell, maxWidth = Number.POSITIVE_INFINITY }) => {
-    const cells = records.map((record) => textWidth(fitLine(cell(record), isTerminal ? maxWidth : undefined)))
-    return cells.reduce((most, each) => Math.max(most, each), heading.length)
+  const widths = columns.map(({ heading, cell, maxWidth = width }) => {
+    const most = isTerminal ? maxWidth : undefined
+    const cells = records.map((record) => textWidth(fitLine(cell(record), most)))
+    return cells.reduce((widest, each) => Math.max(widest, each), heading.length)
   })
-  if (!isTerminal) return [...widths, undefined]
-  const taken = widths.reduce((sum, each) => sum + each + GAP.length, 0)
-  return [...widths, Math.max(MIN_LAST_WIDTH, width - taken)]
+  if (!isTerminal) return widths
+  const taken = widths.slice(0, -1).reduce((sum, each) => sum + each + GAP.length, 0)
+  const room = Math.max(MIN_LAST_WIDTH, width - taken)
+  return widths.map((each, index) => (index === widths.length - 1 ? Math.min(room, each) : each))
 }
 
 function tableText<T>(
   records: readonly T[],
   columns: readonly TableColumn<T>[],
-  widths: readonly (number | undefined)[],
+  widths: readonly number[],
   options: TableOptions,
 ): string {
-  const headings = columns.map(({ heading, align }, index) => {
-    const isLast = index === columns.length - 1
-    return isLast && align !== 'right' ? heading : padText(heading, widths[index] ?? 0, align)
-  })
+  const headings = columns.map(({ heading, align }, index) => padText(heading, widths[index] ?? 0, align))
   const lines = records.map((record) => tableLine(record, columns, widths, options))
-  return `${options.paint(headings.join(GAP), 'strong')}\n${lines.join('')}`
+  return `${options.paint(headings.join(GAP).trimEnd(), 'strong')}\n${lines.join('')}`
 }
 
 function tableLine<T>(
   record: T,
   columns: readonly TableColumn<T>[],
-  widths: readonly (number | undefined)[],
+  widths: readonly number[],
   { width, paint }: TableOptions,
 ): string {
-  const cells = columns.map(({ cell, style, align }, index) => {
-    const isLast = index === columns.length - 1
-    const text = fitLine(cell(record), width === undefined ? undefined : widths[index])
-    const padded =
-      isLast && align !== 'right' ? text : padText(text, isLast ? 0 : (widths[index] ?? 0), align)
-    return paint(padded, style?.(record))
+  const cells = columns.map(({ cell, style, align = 'left' }, index) => {
+    const room = widths[index] ?? 0
+    const text = fitLine(cell(record), width === undefined ? undefined : room)
+    // Behind the last column nothing needs blanks.
+    const isEnd = index === columns.length - 1 && align === 'left'
+    return paint(isEnd ? text : padText(text, room, align), text === '' ? undefined : style?.(record))
   })
   return `${cells.join(GAP).trimEnd()}\n`
 }

@@ -42,15 +42,15 @@ const COLUMNS: readonly TableColumn<TraceSummary>[] = [
     cell: ({ inputTokens = 0, outputTokens = 0 }) =>
       inputTokens + outputTokens === 0 ? '' : String(inputTokens + outputTokens),
     align: 'right',
-    needsWidth: 120,
+    needsWidth: 140,
   },
   {
     heading: 'COST',
     cell: ({ cost }) => (cost === undefined ? '' : formatCost(cost)),
     align: 'right',
-    needsWidth: 120,
+    needsWidth: 140,
   },
-  { heading: 'SERVICE', cell: ({ service }) => service, maxWidth: 20, needsWidth: 100 },
+  { heading: 'SERVICE', cell: ({ service }) => service, maxWidth: 20, needsWidth: 120 },
   {
     heading: 'NAME',
     cell: ({ name, errorCount }) => (errorCount > 0 ? `✗ ${name}` : name),

@@ -54,14 +54,15 @@ export function waterfallSpan(span: TraceSpan): WaterfallSpan {
   }
 }
 
-/** `gpt-4o, 1,200 in, 85 out, $0.0021` */
+/** `1,200 in, 85 out, $0.0021, gpt-4o` */
 function callText({ genAi = {} }: TraceSpan): string {
   const { model, inputTokens, outputTokens, cost } = genAi
   const parts = [
-    model,
     inputTokens !== undefined && `${formatCount(inputTokens)} in`,
     outputTokens !== undefined && `${formatCount(outputTokens)} out`,
     cost !== undefined && formatCost(cost),
+    // Last: it is cut first, and mostly part of the name.
+    model,
   ]
   return parts.filter(Boolean).join(', ')
 }

@@ -11,9 +11,11 @@ export interface WaterfallOptions {
 
 const GAP = '  '
 const INDENT = 2
-const MIN_BAR = 10
 const MAX_SERVICE = 16
 const MIN_DETAIL = 12
+/** Shares of the terminal: names may take so much, the bar has at least so much. */
+const NAME_SHARE = 0.4
+const BAR_SHARE = 0.15
 
 interface Layout {
   readonly name: number
@@ -60,7 +62,9 @@ export function* waterfall(
       paint(padText(fitLine(span.service, layout.service), layout.service), 'faint'),
       padText(length, layout.duration, 'right'),
       paint(barOf(span, { start, duration, width: layout.bar }), isError ? 'bad' : 'bar'),
-      ...(layout.detail === 0 ? [] : [paint(fitLine(detail, layout.detail), isError ? 'bad' : 'faint')]),
+      ...(layout.detail === 0
+        ? []
+        : [paint(fitLine(detail, layout.detail), detail === '' ? undefined : isError ? 'bad' : 'faint')]),
     ]
     yield `${cells.join(GAP).trimEnd()}\n`
   }
@@ -93,16 +97,18 @@ function layOut(
 ): Layout {
   const widest = (text: (line: (typeof lines)[number]) => string, least: number, most: number) =>
     lines.reduce((so, line) => Math.min(most, Math.max(so, textWidth(fitLine(text(line), most)))), least)
-  const nameRoom = Math.max(20, Math.floor(width * 0.4))
+  const nameRoom = Math.max(20, Math.floor(width * NAME_SHARE))
   const name = widest(({ span }) => indented(span, nameRoom), 'SPAN'.length, nameRoom)
   const service = widest(({ span }) => span.service, 'SERVICE'.length, MAX_SERVICE)
   const duration = widest(({ length }) => length, 'DURATION'.length, 'DURATION'.length + 2)
   const left = width - name - service - duration - 3 * GAP.length
-  const wanted = widest(({ detail }) => detail, 0, Math.max(MIN_DETAIL, Math.floor(width * 0.35)))
-  if (wanted === 0) return { name, service, duration, bar: Math.max(MIN_BAR, left), detail: 0 }
+  const leastBar = Math.floor(width * BAR_SHARE)
+  const wanted = widest(({ detail }) => detail, 0, width)
+  if (wanted === 0) return { name, service, duration, bar: Math.max(leastBar, left), detail: 0 }
   const room = left - GAP.length
-  const detail = Math.max(MIN_DETAIL, Math.min(wanted, room - MIN_BAR))
-  return { name, service, duration, bar: Math.max(MIN_BAR, room - detail), detail }
+  // Half of it at most: long messages would leave the bar none.
+  const detail = Math.max(MIN_DETAIL, Math.min(wanted, room - leastBar, Math.floor(room / 2)))
+  return { name, service, duration, bar: Math.max(leastBar, room - detail), detail }
 }
 
 /** Where in the trace a span lies; however short it was, it is seen. */
