@@ -1,7 +1,8 @@
+import type { Readable } from 'node:stream'
 import type pg from 'pg'
 import { type FilterColumns, type RecordFilter, whereSql } from './filter.ts'
 import type { TracePosition } from './page-token.ts'
-import { readRows } from './stream-rows.ts'
+import { readRows, type SqlQuery, streamRows } from './stream-rows.ts'
 
 const NANOS_PER_HOUR = 3_600_000_000_000n
 /** The newest traces are mostly of the last hour; if there are too few, more is looked through. Undefined is everything. */
@@ -41,11 +42,33 @@ export async function pageTraces(pool: pg.Pool, page: PageTraces, signal: AbortS
   return { traces: [], end: undefined }
 }
 
-async function readTraces(
+/**
+ * All traces with a span that matches, or as many as the limit says, in the order of pages: a stream of rows whose first column is the trace as JSON text. One query looks for all of
+ * them before the first one comes; a page looks through all newer spans again.
+ */
+export function streamTraces(
   pool: pg.Pool,
-  { columns, json, filter, after }: PageTraces,
+  traces: Omit<PageTraces, 'filter'> & { readonly filter: RecordFilter },
   signal: AbortSignal,
-): Promise<TraceRow[]> {
+): Promise<Readable> {
+  return streamRows(pool, tracesQuery(traces), signal)
+}
+
+function readTraces(pool: pg.Pool, page: PageTraces, signal: AbortSignal): Promise<TraceRow[]> {
+  const { filter } = page
+  return readRows<TraceRow>(
+    pool,
+    tracesQuery({ ...page, filter: { ...filter, limit: filter.limit + 1 } }),
+    signal,
+  )
+}
+
+function tracesQuery({
+  columns,
+  json,
+  filter,
+  after,
+}: Omit<PageTraces, 'filter'> & { readonly filter: RecordFilter }): SqlQuery {
   const { where, values } = whereSql(filter, columns)
   const newest = `max(${columns.timeUnixNano})`
   const having =
@@ -56,11 +79,11 @@ async function readTraces(
     select ${json}, newest::text, trace_id_hex
     from (
       select trace_id, ${newest} as newest from span_view ${where} group by trace_id ${having}
-      order by newest desc, trace_id desc limit $${values.push(filter.limit + 1)}
+      order by newest desc, trace_id desc limit $${values.push(filter.limit)}
     ) as matched
     join lateral (select * from traces t where t.trace_id = matched.trace_id offset 0) as trace using (trace_id)
     order by newest desc, trace_id desc`
-  return readRows<TraceRow>(pool, { text, values }, signal)
+  return { text, values }
 }
 
 /** One more than asked for says whether there is a next page. */

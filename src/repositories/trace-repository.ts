@@ -3,7 +3,7 @@ import type pg from 'pg'
 import { CALL_TEXTS, type FilterColumns, type RecordFilter } from './filter.ts'
 import { pageRecords } from './page-records.ts'
 import type { TracePosition } from './page-token.ts'
-import { pageTraces, type TracePage } from './page-traces.ts'
+import { pageTraces, streamTraces, type TracePage } from './page-traces.ts'
 import type { RecordSource } from './record-source.ts'
 import { type StreamOptions, streamRecords } from './stream-records.ts'
 import { readRows, streamRows } from './stream-rows.ts'
@@ -128,6 +128,15 @@ export class TraceRepository {
     signal: AbortSignal,
   ): Promise<TracePage> {
     return pageTraces(this.#pool, { columns: SPAN_COLUMNS, json: TRACE_JSON, filter, after }, signal)
+  }
+
+  /** All traces with a span that matches, after those of a page: see {@link streamTraces}. */
+  streamTraces(
+    filter: RecordFilter,
+    after: TracePosition | undefined,
+    signal: AbortSignal,
+  ): Promise<Readable> {
+    return streamTraces(this.#pool, { columns: SPAN_COLUMNS, json: TRACE_JSON, filter, after }, signal)
   }
 
   /**
