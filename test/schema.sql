@@ -251,6 +251,8 @@ CREATE INDEX metric_series_service ON metric_series USING btree (service);
 
 CREATE INDEX metrics_name ON metrics USING btree (name);
 
+CREATE INDEX resources_service ON resources USING btree (service);
+
 CREATE INDEX span_contents_trace_id ON ONLY span_contents USING btree (trace_id);
 
 CREATE INDEX spans_errors ON ONLY spans USING btree (start_time) WHERE (status_code = 2);

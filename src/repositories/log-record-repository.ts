@@ -41,6 +41,7 @@ export const LOG_RECORDS: RecordSource = {
   table: 'log_records',
   view: 'log_view',
   columns: LOG_RECORD_COLUMNS,
+  isIndexedByService: true,
   json: LOG_RECORD_JSON,
   csv: [
     ['timeUnixNano', 'time_unix_nano::text'],

@@ -46,6 +46,7 @@ export const SPANS: RecordSource = {
   table: 'spans',
   view: 'span_view',
   columns: SPAN_COLUMNS,
+  isIndexedByService: true,
   json: SPAN_JSON,
   csv: [
     ['traceId', 'trace_id_hex'],

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { csvStream } from '../../http/encoders/csv-stream.ts'
-import { jsonStream } from '../../http/encoders/json-stream.ts'
+import { csvBody } from '../../http/encoders/csv-body.ts'
+import { ndjsonLines } from '../../http/encoders/ndjson-body.ts'
+import { rowsBody } from '../../http/encoders/rows-body.ts'
 import type { Listing } from './listing.ts'
 import { paintFor } from './paint.ts'
 import type { QueryOutput } from './query-output.ts'
@@ -37,7 +38,9 @@ async function writeAll<T>(
   const form = format === 'csv' ? 'csv' : 'json'
   const rows = await open({ form, limit: limit ?? null, isOrdered: false, signal })
   const body = Readable.from(counted(rows, tally))
-  await pipeline(form === 'csv' ? csvStream(body, csv) : jsonStream(body, 'ndjson'), stdout, { end: false })
+  await pipeline(form === 'csv' ? csvBody(body, csv) : rowsBody(body, { encode: ndjsonLines }), stdout, {
+    end: false,
+  })
 }
 
 async function writeTable<T>(
