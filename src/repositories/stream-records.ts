@@ -1,19 +1,16 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
 import { type RecordFilter, whereSql } from './filter.ts'
+import { orderSql } from './newest-sql.ts'
 import { OneAfterTheOther } from './one-after-the-other.ts'
-import { orderSql } from './page-records.ts'
 import type { RecordSource } from './record-source.ts'
 import { streamRows } from './stream-rows.ts'
-import { joinRanges, partitionRanges, rangeSql, rangesWithin } from './time-ranges.ts'
+import { joinRanges, MOST_RANGES, partitionRanges, rangeSql, rangesWithin } from './time-ranges.ts'
 
 export interface StreamOptions {
   readonly form: 'json' | 'csv'
   readonly signal: AbortSignal
 }
-
-/** Partitions of one lookup: they take some 60 locks, which are many for one transaction. */
-const RANGES_OF_FEW = 8
 
 /**
  * All records that match, or as many as `limit` says: a stream of rows with one column, the record as JSON text, or with the columns of CSV as text.
@@ -30,7 +27,7 @@ export async function streamRecords(
   const select = form === 'json' ? json : csv.map(([, sql]) => sql).join(', ')
   const areFew = filter.traceId !== undefined || filter.session !== undefined
   const within = rangesWithin(await partitionRanges(pool, table), filter)
-  const ranges = joinRanges(within, () => (areFew ? RANGES_OF_FEW : 1))
+  const ranges = joinRanges(within, () => (areFew ? MOST_RANGES : 1))
   const order = filter.order === undefined ? '' : `order by ${orderSql(columns, filter.order)}`
   return new OneAfterTheOther({
     limit: filter.limit,

@@ -40,6 +40,13 @@ export function partitionRanges(pool: pg.Pool, table: PartitionedTable): Promise
   return ranges
 }
 
+/** Partitions of one query at most: with their indexes they take some 60 locks, of 64 that PostgreSQL counts on for a transaction. */
+export const MOST_RANGES = 8
+const FIRST_RANGES = [4, 1, 2, 4]
+
+/** For whom the newest are enough: the partitions made ahead and today's, then one, then more and more. */
+export const RANGES_AT_ONCE = (index: number): number => FIRST_RANGES[index] ?? MOST_RANGES
+
 /** Ranges, put together so that there are as many in each as `sizeOf` says of its number. */
 export function joinRanges(
   ranges: readonly TimeRange[],
@@ -67,11 +74,29 @@ export function rangesWithin(
   )
 }
 
+/** A range as literals of `timestamptz`. */
+export function rangeTexts({ fromMs, toMs }: TimeRange): readonly [from: string, to: string] {
+  return [
+    fromMs === undefined ? '-infinity' : timeText(fromMs),
+    toMs === undefined ? 'infinity' : timeText(toMs),
+  ]
+}
+
+/** A range made longer at both ends, by milliseconds. */
+export function widened({ fromMs, toMs }: TimeRange, before: number, after: number): TimeRange {
+  return {
+    fromMs: fromMs === undefined ? undefined : fromMs - before,
+    toMs: toMs === undefined ? undefined : toMs + after,
+  }
+}
+
+function timeText(ms: number): string {
+  return microseconds(BigInt(ms) * NANOS_PER_MS)
+}
+
 /** A range as conditions of SQL on a column, each `and …`; empty of all of time. */
 export function rangeSql(column: string, { fromMs, toMs }: TimeRange, values: unknown[]): string {
   const condition = (operator: string, ms: number | undefined) =>
-    ms === undefined
-      ? ''
-      : ` and ${column} ${operator} $${values.push(microseconds(BigInt(ms) * NANOS_PER_MS))}::timestamptz`
+    ms === undefined ? '' : ` and ${column} ${operator} $${values.push(timeText(ms))}::timestamptz`
   return condition('>=', fromMs) + condition('<', toMs)
 }
