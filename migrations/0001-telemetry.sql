@@ -15,6 +15,9 @@ create table resources (
   first_seen timestamptz not null default now()
 );
 
+-- Services are found by skipping through it.
+create index resources_service on resources (service);
+
 create table scopes (
   scope_id bigint primary key,
   name text,

@@ -159,56 +159,76 @@ left join metrics m on m.metric_id = s.metric_id
 left join resources r on r.resource_id = s.resource_id
 left join scopes c on c.scope_id = s.scope_id;
 
--- One row a trace. A call is counted once: agents, workflows and tools repeat the usage of the calls below them, and so does
--- a span right above a call that has a usage, too (two instrumentations of one call).
-create view traces as
-select
-  t.trace_id,
-  replace(t.trace_id::text, '-', '') as trace_id_hex,
-  t.start_time,
-  t.start_time_unix_nano,
-  t.duration_ns,
-  t.root_name,
-  t.root_service,
-  t.span_count,
-  t.error_count,
-  t.services,
-  u.input_tokens,
-  u.output_tokens,
-  u.cost
-from (
+-- One row a trace, of its spans that start in a time range: with constant ends, only the partitions of the range are looked at. A call is counted
+-- once: agents, workflows and tools repeat the usage of the calls below them, and so does a span right above a call that has a usage, too
+-- (two instrumentations of one call).
+create function trace_summaries(since timestamptz, until timestamptz)
+returns table (
+  trace_id uuid,
+  trace_id_hex text,
+  start_time timestamptz,
+  start_time_unix_nano bigint,
+  duration_ns bigint,
+  root_name text,
+  root_service text,
+  span_count bigint,
+  error_count bigint,
+  services text[],
+  input_tokens numeric,
+  output_tokens numeric,
+  cost numeric
+)
+language sql stable parallel safe begin atomic
   select
-    trace_id,
-    min(start_time) as start_time,
-    min(start_time_unix_nano) as start_time_unix_nano,
-    max(start_time_unix_nano + coalesce(duration_ns, 0)) - min(start_time_unix_nano) as duration_ns,
-    (array_agg(name order by (parent_span_id is null) desc, start_time_unix_nano))[1] as root_name,
-    (array_agg(service order by (parent_span_id is null) desc, start_time_unix_nano))[1] as root_service,
-    count(*) as span_count,
-    count(*) filter (where status_code = 2) as error_count,
-    array_agg(distinct service) as services,
-    array_agg(span_id) filter (where has_usage) as span_ids,
-    array_agg(parent_span_id) filter (where has_usage) as parent_span_ids,
-    array_agg(input_tokens) filter (where has_usage) as input_tokens,
-    array_agg(output_tokens) filter (where has_usage) as output_tokens,
-    array_agg(cost) filter (where has_usage) as costs
+    t.trace_id,
+    replace(t.trace_id::text, '-', ''),
+    t.start_time,
+    t.start_time_unix_nano,
+    t.duration_ns,
+    t.root_name,
+    t.root_service,
+    t.span_count,
+    t.error_count,
+    t.services,
+    u.input_tokens,
+    u.output_tokens,
+    u.cost
   from (
-    select trace_id, span_id, parent_span_id, start_time, start_time_unix_nano, duration_ns, name, service, status_code,
-      input_tokens, output_tokens, cost,
-      (input_tokens is not null or output_tokens is not null or cost is not null)
-        and coalesce(operation, '') not in ('create_agent', 'invoke_agent', 'invoke_workflow', 'execute_tool') as has_usage
-    from spans
-  ) s
-  group by trace_id
-) t
-left join lateral (
-  select sum(c.input_tokens) as input_tokens, sum(c.output_tokens) as output_tokens, sum(c.cost) as cost
-  from unnest(t.span_ids, t.parent_span_ids, t.input_tokens, t.output_tokens, t.costs)
-    as c (span_id, parent_span_id, input_tokens, output_tokens, cost)
-  where not exists (
-    select from unnest(t.span_ids, t.parent_span_ids) as i (span_id, parent_span_id)
-    where i.parent_span_id = c.span_id and i.span_id <> c.span_id)
-) u on true;
+    select
+      s.trace_id,
+      min(s.start_time) as start_time,
+      min(s.start_time_unix_nano) as start_time_unix_nano,
+      max(s.start_time_unix_nano + coalesce(s.duration_ns, 0)) - min(s.start_time_unix_nano) as duration_ns,
+      (array_agg(s.name order by (s.parent_span_id is null) desc, s.start_time_unix_nano))[1] as root_name,
+      (array_agg(s.service order by (s.parent_span_id is null) desc, s.start_time_unix_nano))[1] as root_service,
+      count(*) as span_count,
+      count(*) filter (where s.status_code = 2) as error_count,
+      array_agg(distinct s.service) as services,
+      array_agg(s.span_id) filter (where s.has_usage) as span_ids,
+      array_agg(s.parent_span_id) filter (where s.has_usage) as parent_span_ids,
+      array_agg(s.input_tokens) filter (where s.has_usage) as input_tokens,
+      array_agg(s.output_tokens) filter (where s.has_usage) as output_tokens,
+      array_agg(s.cost) filter (where s.has_usage) as costs
+    from (
+      select spans.*,
+        (spans.input_tokens is not null or spans.output_tokens is not null or spans.cost is not null)
+          and coalesce(spans.operation, '') not in ('create_agent', 'invoke_agent', 'invoke_workflow', 'execute_tool') as has_usage
+      from spans
+      where spans.start_time >= since and spans.start_time < until
+    ) s
+    group by s.trace_id
+  ) t
+  left join lateral (
+    select sum(c.input_tokens) as input_tokens, sum(c.output_tokens) as output_tokens, sum(c.cost) as cost
+    from unnest(t.span_ids, t.parent_span_ids, t.input_tokens, t.output_tokens, t.costs)
+      as c (span_id, parent_span_id, input_tokens, output_tokens, cost)
+    where not exists (
+      select from unnest(t.span_ids, t.parent_span_ids) as i (span_id, parent_span_id)
+      where i.parent_span_id = c.span_id and i.span_id <> c.span_id)
+  ) u on true;
+end;
+
+create view traces as select * from trace_summaries('-infinity', 'infinity');
 
 -- One row a call to a model. Agents and workflows name the model they use, but the calls are the spans below them.
 create view llm_calls as

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { tellOutputGone } from './commands/output-gone.ts'
 import { EXIT_FAILED, reportError } from './commands/report-error.ts'
 import { codeOf } from './errors.ts'
 import { ownVersion } from './own-version.ts'
@@ -8,6 +9,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   quickstart: async () => (await import('./commands/quickstart.ts')).quickstartCommand(),
   serve: async () => (await import('./commands/serve.ts')).serveCommand(),
   send: async () => (await import('./commands/send.ts')).sendCommand(),
+  query: async () => (await import('./commands/query.ts')).queryCommand(),
   migrate: async () => (await import('./commands/migrate.ts')).migrateCommand(),
   status: async () => (await import('./commands/status.ts')).statusCommand(),
   'dead-letters': async () => (await import('./commands/dead-letters.ts')).deadLettersCommand(),
@@ -87,8 +89,10 @@ function helpHint(command?: string): string {
 function watchProcess(flags: () => Readonly<Record<string, unknown>>): void {
   // Whoever read the output has seen enough (`| head`): that is no failure.
   process.stdout.on('error', (error) => {
-    if (codeOf(error) === 'EPIPE') process.exit()
-    process.exit(reportError(error, flags()))
+    const isGone = codeOf(error) === 'EPIPE'
+    // A query is called off in its server first; its command then ends.
+    if (isGone && tellOutputGone()) return
+    process.exit(isGone ? undefined : reportError(error, flags()))
   })
   // A terminal that is gone takes nothing more; what is being stopped is stopped all the same.
   process.stderr.on('error', () => undefined)

@@ -107,6 +107,26 @@ export function createMetrics() {
       ['signal'],
     ),
     redisErrors: counter('redis_errors_total', 'Reads and acknowledgements that failed', ['signal']),
+    partitionIndexesMissing: new Gauge<'table'>({
+      name: 'observatory_partition_indexes_missing',
+      help: 'Indexes that partitions should have and have not, or not valid',
+      labelNames: ['table'],
+      registers,
+    }),
+    partitionIndexesBuilt: counter('partition_indexes_built_total', 'Indexes of partitions that were built', [
+      'table',
+    ]),
+    partitionIndexesFailed: counter(
+      'partition_index_failures_total',
+      'Indexes of partitions that could not be built, each time',
+      ['table'],
+    ),
+    partitionIndexBuildSeconds: new Gauge<'table'>({
+      name: 'observatory_partition_index_last_build_seconds',
+      help: 'Time that the last index of a partition took to build, waiting for older transactions included',
+      labelNames: ['table'],
+      registers,
+    }),
     otlpRequests: counter('otlp_requests_total', 'Export requests answered, by HTTP status', [
       'signal',
       'status',

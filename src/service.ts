@@ -34,6 +34,7 @@ import { ServiceRepository } from './repositories/service-repository.ts'
 import { SessionRepository } from './repositories/session-repository.ts'
 import { StatisticsRepository } from './repositories/statistics-repository.ts'
 import { TraceRepository } from './repositories/trace-repository.ts'
+import { IndexKeeper } from './retention/index-keeper.ts'
 import { PartitionKeeper } from './retention/partition-keeper.ts'
 import { Partitions } from './retention/partitions.ts'
 import { ServicePools } from './service-pools.ts'
@@ -197,6 +198,7 @@ async function startIngest(options: ServiceOptions, needs: IngestNeeds): Promise
   await partitions.ensureAhead(settings.partitionsAhead)
   const keeper = new PartitionKeeper({ partitions, ahead: settings.partitionsAhead, logger })
   releasers.defer('partition keeper', () => keeper.stop())
+  keepIndexes(options, needs)
   const { seriesMaxPerMetric: maxPerMetric, seriesMaxPerService: maxPerService } = settings
   const interner = new Interner({ maxPerMetric, maxPerService })
   const lease = await takeLease(options, needs)
@@ -250,6 +252,13 @@ async function startIngest(options: ServiceOptions, needs: IngestNeeds): Promise
   })
   releasers.defer('stream keeper', () => streams.stop())
   releasers.defer('ingest', () => Promise.all([...state.workers.values()].map((worker) => worker.stop())))
+}
+
+function keepIndexes({ settings, logger }: ServiceOptions, { pools, releasers, metrics }: IngestNeeds): void {
+  const { indexPartitions: partitions } = settings
+  if (partitions === 'off') return
+  const keeper = new IndexKeeper({ pool: pools.open('maintenance'), partitions, metrics, logger })
+  releasers.defer('index keeper', () => keeper.stop())
 }
 
 async function takeLease({ settings, logger }: ServiceOptions, needs: IngestNeeds): Promise<ConsumerLease> {

@@ -17,6 +17,10 @@ export type OtlpDurability = (typeof OTLP_DURABILITIES)[number]
 export const PARTITION_INTERVALS = ['day', 'hour'] as const
 export type PartitionInterval = (typeof PARTITION_INTERVALS)[number]
 
+/** Which partitions get the indexes that only some have (src/retention/partition-indexes.ts). */
+export const INDEXED_PARTITIONS = ['closed', 'hot', 'off'] as const
+export type IndexedPartitions = (typeof INDEXED_PARTITIONS)[number]
+
 /** Every setting of the program, checked and frozen. Units are in the names; what each does is in {@link SETTINGS}. */
 export interface Settings {
   readonly databaseUrl: string | undefined
@@ -55,6 +59,7 @@ export interface Settings {
   readonly pricesFile: string | undefined
   readonly partitionInterval: PartitionInterval
   readonly partitionsAhead: number
+  readonly indexPartitions: IndexedPartitions
   readonly startupTimeoutMs: number
   readonly shutdownTimeoutMs: number
   readonly queryTimeoutMs: number
@@ -231,6 +236,11 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
   pricesFile: optionalText('YAML file with prices of models, which come before those of the product.'),
   partitionInterval: choice('day', PARTITION_INTERVALS, 'Time range of one partition.'),
   partitionsAhead: integer(3, 1, 100, 'Partitions that are made ahead of time.'),
+  indexPartitions: choice(
+    'closed',
+    INDEXED_PARTITIONS,
+    'Which partitions get indexes for attributes and words: those whose time is over, those of now too (hot: ingest is slower), none.',
+  ),
   startupTimeoutMs: integer(
     30_000,
     0,

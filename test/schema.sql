@@ -1,5 +1,95 @@
 create extension btree_gist;
 
+CREATE OR REPLACE FUNCTION public.trace_summaries(since timestamp with time zone, until timestamp with time zone)
+ RETURNS TABLE(trace_id uuid, trace_id_hex text, start_time timestamp with time zone, start_time_unix_nano bigint, duration_ns bigint, root_name text, root_service text, span_count bigint, error_count bigint, services text[], input_tokens numeric, output_tokens numeric, cost numeric)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT t.trace_id,
+     replace((t.trace_id)::text, '-'::text, ''::text) AS replace,
+     t.start_time,
+     t.start_time_unix_nano,
+     t.duration_ns,
+     t.root_name,
+     t.root_service,
+     t.span_count,
+     t.error_count,
+     t.services,
+     u.input_tokens,
+     u.output_tokens,
+     u.cost
+    FROM (( SELECT s.trace_id,
+             min(s.start_time) AS start_time,
+             min(s.start_time_unix_nano) AS start_time_unix_nano,
+             (max((s.start_time_unix_nano + COALESCE(s.duration_ns, (0)::bigint))) - min(s.start_time_unix_nano)) AS duration_ns,
+             (array_agg(s.name ORDER BY (s.parent_span_id IS NULL) DESC, s.start_time_unix_nano))[1] AS root_name,
+             (array_agg(s.service ORDER BY (s.parent_span_id IS NULL) DESC, s.start_time_unix_nano))[1] AS root_service,
+             count(*) AS span_count,
+             count(*) FILTER (WHERE (s.status_code = 2)) AS error_count,
+             array_agg(DISTINCT s.service) AS services,
+             array_agg(s.span_id) FILTER (WHERE s.has_usage) AS span_ids,
+             array_agg(s.parent_span_id) FILTER (WHERE s.has_usage) AS parent_span_ids,
+             array_agg(s.input_tokens) FILTER (WHERE s.has_usage) AS input_tokens,
+             array_agg(s.output_tokens) FILTER (WHERE s.has_usage) AS output_tokens,
+             array_agg(s.cost) FILTER (WHERE s.has_usage) AS costs
+            FROM ( SELECT spans.start_time,
+                     spans.start_time_unix_nano,
+                     spans.resource_id,
+                     spans.scope_id,
+                     spans.entry_ms,
+                     spans.entry_seq,
+                     spans.trace_id,
+                     spans.record_index,
+                     spans.kind,
+                     spans.status_code,
+                     spans.has_content,
+                     spans.span_id,
+                     spans.service,
+                     spans.name,
+                     spans.attributes,
+                     spans.parent_span_id,
+                     spans.duration_ns,
+                     spans.status_message,
+                     spans.trace_state,
+                     spans.flags,
+                     spans.dropped_attributes_count,
+                     spans.dropped_events_count,
+                     spans.dropped_links_count,
+                     spans.events,
+                     spans.links,
+                     spans.operation,
+                     spans.provider,
+                     spans.request_model,
+                     spans.response_model,
+                     spans.input_tokens,
+                     spans.output_tokens,
+                     spans.cached_tokens,
+                     spans.cache_creation_tokens,
+                     spans.reasoning_tokens,
+                     spans.time_to_first_token_ns,
+                     spans.cost,
+                     spans.session_id,
+                     spans.user_id,
+                     spans.finish_reason,
+                     spans.error_type,
+                     spans.response_id,
+                     spans.prompt_name,
+                     spans.prompt_version,
+                     spans.cost_is_computed,
+                     (((spans.input_tokens IS NOT NULL) OR (spans.output_tokens IS NOT NULL) OR (spans.cost IS NOT NULL)) AND (COALESCE(spans.operation, ''::text) <> ALL (ARRAY['create_agent'::text, 'invoke_agent'::text, 'invoke_workflow'::text, 'execute_tool'::text]))) AS has_usage
+                    FROM spans
+                   WHERE ((spans.start_time >= trace_summaries.since) AND (spans.start_time < trace_summaries.until))) s
+           GROUP BY s.trace_id) t
+      LEFT JOIN LATERAL ( SELECT sum(c.input_tokens) AS input_tokens,
+             sum(c.output_tokens) AS output_tokens,
+             sum(c.cost) AS cost
+            FROM UNNEST(t.span_ids, t.parent_span_ids, t.input_tokens, t.output_tokens, t.costs) c(span_id, parent_span_id, input_tokens, output_tokens, cost)
+           WHERE (NOT (EXISTS ( SELECT
+                    FROM UNNEST(t.span_ids, t.parent_span_ids) i(span_id, parent_span_id)
+                   WHERE ((i.parent_span_id = c.span_id) AND (i.span_id <> c.span_id)))))) u ON (true));
+END
+;
+
 create table dead_letters (
   letter_id uuid default gen_random_uuid() not null,
   dead_lettered_at timestamp with time zone default now() not null,
@@ -250,6 +340,8 @@ CREATE INDEX metric_series_metric ON metric_series USING btree (metric_id);
 CREATE INDEX metric_series_service ON metric_series USING btree (service);
 
 CREATE INDEX metrics_name ON metrics USING btree (name);
+
+CREATE INDEX resources_service ON resources USING btree (service);
 
 CREATE INDEX span_contents_trace_id ON ONLY span_contents USING btree (trace_id);
 
@@ -729,55 +821,20 @@ create view traces (
   output_tokens numeric,
   cost numeric
 ) as
- SELECT t.trace_id,
-    replace(t.trace_id::text, '-'::text, ''::text) AS trace_id_hex,
-    t.start_time,
-    t.start_time_unix_nano,
-    t.duration_ns,
-    t.root_name,
-    t.root_service,
-    t.span_count,
-    t.error_count,
-    t.services,
-    u.input_tokens,
-    u.output_tokens,
-    u.cost
-   FROM ( SELECT s.trace_id,
-            min(s.start_time) AS start_time,
-            min(s.start_time_unix_nano) AS start_time_unix_nano,
-            max(s.start_time_unix_nano + COALESCE(s.duration_ns, 0::bigint)) - min(s.start_time_unix_nano) AS duration_ns,
-            (array_agg(s.name ORDER BY (s.parent_span_id IS NULL) DESC, s.start_time_unix_nano))[1] AS root_name,
-            (array_agg(s.service ORDER BY (s.parent_span_id IS NULL) DESC, s.start_time_unix_nano))[1] AS root_service,
-            count(*) AS span_count,
-            count(*) FILTER (WHERE s.status_code = 2) AS error_count,
-            array_agg(DISTINCT s.service) AS services,
-            array_agg(s.span_id) FILTER (WHERE s.has_usage) AS span_ids,
-            array_agg(s.parent_span_id) FILTER (WHERE s.has_usage) AS parent_span_ids,
-            array_agg(s.input_tokens) FILTER (WHERE s.has_usage) AS input_tokens,
-            array_agg(s.output_tokens) FILTER (WHERE s.has_usage) AS output_tokens,
-            array_agg(s.cost) FILTER (WHERE s.has_usage) AS costs
-           FROM ( SELECT spans.trace_id,
-                    spans.span_id,
-                    spans.parent_span_id,
-                    spans.start_time,
-                    spans.start_time_unix_nano,
-                    spans.duration_ns,
-                    spans.name,
-                    spans.service,
-                    spans.status_code,
-                    spans.input_tokens,
-                    spans.output_tokens,
-                    spans.cost,
-                    (spans.input_tokens IS NOT NULL OR spans.output_tokens IS NOT NULL OR spans.cost IS NOT NULL) AND (COALESCE(spans.operation, ''::text) <> ALL (ARRAY['create_agent'::text, 'invoke_agent'::text, 'invoke_workflow'::text, 'execute_tool'::text])) AS has_usage
-                   FROM spans) s
-          GROUP BY s.trace_id) t
-     LEFT JOIN LATERAL ( SELECT sum(c.input_tokens) AS input_tokens,
-            sum(c.output_tokens) AS output_tokens,
-            sum(c.cost) AS cost
-           FROM UNNEST(t.span_ids, t.parent_span_ids, t.input_tokens, t.output_tokens, t.costs) c(span_id, parent_span_id, input_tokens, output_tokens, cost)
-          WHERE NOT (EXISTS ( SELECT
-                   FROM UNNEST(t.span_ids, t.parent_span_ids) i(span_id, parent_span_id)
-                  WHERE i.parent_span_id = c.span_id AND i.span_id <> c.span_id))) u ON true;
+ SELECT trace_id,
+    trace_id_hex,
+    start_time,
+    start_time_unix_nano,
+    duration_ns,
+    root_name,
+    root_service,
+    span_count,
+    error_count,
+    services,
+    input_tokens,
+    output_tokens,
+    cost
+   FROM trace_summaries('-infinity'::timestamp with time zone, 'infinity'::timestamp with time zone) trace_summaries(trace_id, trace_id_hex, start_time, start_time_unix_nano, duration_ns, root_name, root_service, span_count, error_count, services, input_tokens, output_tokens, cost);
 
 comment on column dead_letters.payload_form is 'record: the refused record as JSON; json: the bytes of the json field; entry: all fields of the entry in RESP';
 

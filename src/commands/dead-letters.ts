@@ -1,16 +1,11 @@
 import { Argument, Command, Option } from 'commander'
-import {
-  addLetterFilter,
-  type FilterFlags,
-  parseLetterId,
-  parseLimit,
-  readFilter,
-} from './dead-letters/letter-flags.ts'
+import { addLetterFilter, type FilterFlags, parseLetterId, readFilter } from './dead-letters/letter-flags.ts'
 import { listLetters } from './dead-letters/list-letters.ts'
 import { purgeLetters } from './dead-letters/purge-letters.ts'
 import { runReplay } from './dead-letters/run-replay.ts'
 import { showLetter } from './dead-letters/show-letter.ts'
 import { withLetters } from './dead-letters/with-letters.ts'
+import { parseLimitFlag } from './limit-flag.ts'
 import { addSettings } from './setting-flags.ts'
 
 const EXAMPLES = `
@@ -74,7 +69,7 @@ export function deadLettersCommand(): Command {
 
 function listCommand(): Command {
   const command = addLetterFilter(new Command('list').description('List dead letters, newest first.'))
-    .addOption(new Option('--limit <letters>', 'at most so many (default: all)').argParser(parseLimit))
+    .addOption(new Option('--limit <letters>', 'at most so many (default: all)').argParser(parseLimitFlag))
     .option('--purged', 'show purged ones, too')
     .option('--json', 'one JSON object a line')
   return addSettings(command, SERVER_SETTINGS)

@@ -53,6 +53,7 @@ const GROUPS: { readonly [K in keyof Settings]: keyof typeof HEADINGS } = {
   pricesFile: 'storage',
   partitionInterval: 'storage',
   partitionsAhead: 'storage',
+  indexPartitions: 'storage',
   ledgerKeepDays: 'storage',
   databasePoolMax: 'storage',
   queryTimeoutMs: 'http',

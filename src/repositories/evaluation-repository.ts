@@ -1,7 +1,13 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
 import { CALL_TEXTS, type FilterColumns, type RecordFilter, whereSql } from './filter.ts'
-import { readRows, streamRows } from './stream-rows.ts'
+import { readRows, type SqlQuery, streamRows } from './stream-rows.ts'
+import { joinRanges, partitionRanges, rangeSql, rangesWithin, type TimeRange } from './time-ranges.ts'
+import type { FoundTrace } from './trace-repository.ts'
+
+const DAY_MS = 86_400_000
+/** Partitions of one lookup: their tables have three indexes each. */
+const RANGES_OF_LOOKUP = 16
 
 export const EVALUATION_COLUMNS: FilterColumns = {
   time: 'time',
@@ -54,30 +60,24 @@ export class EvaluationRepository {
     return streamRows(this.#pool, { text, values: [...values, filter.limit] }, signal)
   }
 
-  /** Evaluations of a trace and of its spans, by their ids or those of their answers, the oldest at most `limit`, as JSON text. */
+  /**
+   * Evaluations of a trace and of its spans, by their ids or those of their answers, the oldest at most `limit`, as JSON text. What is found of a trace is found at most a day before its first
+   * span, or at any time after.
+   */
   async ofTrace(
-    traceId: string,
+    { traceId, range }: FoundTrace,
     limit: number,
     signal: AbortSignal,
   ): Promise<readonly { readonly spanId: string; readonly json: string }[]> {
-    const text = `
-      select coalesce(encode(judged_span_id, 'hex'), ''), jsonb_strip_nulls(jsonb_build_object(
-          'timeUnixNano', time_unix_nano::text, 'name', name, 'score', score, 'label', label,
-          'explanation', explanation, 'evaluator', evaluator, 'errorType', error_type))::text
-      from (
-        select e.*, s.span_id as judged_span_id
-        from spans s join evaluations e on e.response_id = s.response_id and e.span_id is null
-        where s.trace_id = $1::uuid and s.name <> 'gen_ai.evaluation.result'
-        union all
-        select e.*, e.span_id from evaluations e
-        where e.trace_id = $1::uuid and (e.span_id is not null or e.response_id is null)
-      ) as found
-      order by time_unix_nano, entry_ms, entry_seq, record_index, position limit $2`
-    const rows = await readRows<readonly [string, string]>(
-      this.#pool,
-      { text, values: [traceId, limit] },
-      signal,
-    )
+    const all = await partitionRanges(this.#pool, 'evaluations')
+    const since = { from: BigInt((range.fromMs ?? 0) - DAY_MS) * 1_000_000n }
+    const ranges = joinRanges(rangesWithin(all, since), () => RANGES_OF_LOOKUP)
+    const rows: (readonly [string, string])[] = []
+    for (const each of ranges.toReversed()) {
+      const query = ofTraceQuery({ traceId, range }, each, limit - rows.length)
+      rows.push(...(await readRows<readonly [string, string]>(this.#pool, query, signal)))
+      if (rows.length >= limit) break
+    }
     return rows.map(([spanId, json]) => ({ spanId, json }))
   }
 
@@ -106,4 +106,24 @@ export class EvaluationRepository {
       group by ${columns} order by name, sum(count) desc limit $${values.length + 1}`
     return streamRows(this.#pool, { text, values: [...values, filter.limit] }, signal)
   }
+}
+
+function ofTraceQuery({ traceId, range }: FoundTrace, at: TimeRange, limit: number): SqlQuery {
+  const values: unknown[] = [traceId, limit]
+  const started = rangeSql('s.start_time', range, values)
+  const told = rangeSql('e.time', at, values)
+  const text = `
+    select coalesce(encode(judged_span_id, 'hex'), ''), jsonb_strip_nulls(jsonb_build_object(
+        'timeUnixNano', time_unix_nano::text, 'name', name, 'score', score, 'label', label,
+        'explanation', explanation, 'evaluator', evaluator, 'errorType', error_type))::text
+    from (
+      select e.*, s.span_id as judged_span_id
+      from spans s join evaluations e on e.response_id = s.response_id and e.span_id is null ${told}
+      where s.trace_id = $1::uuid and s.name <> 'gen_ai.evaluation.result' ${started}
+      union all
+      select e.*, e.span_id from evaluations e
+      where e.trace_id = $1::uuid and (e.span_id is not null or e.response_id is null) ${told}
+    ) as found
+    order by time_unix_nano, entry_ms, entry_seq, record_index, position limit $2`
+  return { text, values }
 }

@@ -8,6 +8,10 @@ import { pageRecords } from './page-records.ts'
 import type { RecordSource } from './record-source.ts'
 import { type StreamOptions, streamRecords } from './stream-records.ts'
 import { readRows } from './stream-rows.ts'
+import { rangeSql, widened } from './time-ranges.ts'
+import type { FoundTrace } from './trace-repository.ts'
+
+const DAY_MS = 86_400_000
 
 export const LOG_RECORD_COLUMNS: FilterColumns = {
   time: 'time',
@@ -41,6 +45,7 @@ export const LOG_RECORDS: RecordSource = {
   table: 'log_records',
   view: 'log_view',
   columns: LOG_RECORD_COLUMNS,
+  isIndexedByService: true,
   json: LOG_RECORD_JSON,
   csv: [
     ['timeUnixNano', 'time_unix_nano::text'],
@@ -85,13 +90,15 @@ export class LogRecordRepository {
 
   /**
    * The log records of a trace in which something is said, in the order in which it was, as many as have at most `maxBytes` together; `isCut` where
-   * there are more.
+   * there are more. Looked for up to a day around its spans.
    */
   async messages(
-    traceId: string,
+    { traceId, range }: FoundTrace,
     maxBytes: number,
     signal: AbortSignal,
   ): Promise<{ readonly messages: readonly TraceMessage[]; readonly isCut: boolean }> {
+    const values: unknown[] = [traceId, maxBytes]
+    const within = rangeSql('time', widened(range, DAY_MS, DAY_MS), values)
     const order = 'order by time_unix_nano, entry_ms, entry_seq, record_index'
     const text = `
       select span_id, event_name, case when bytes <= $2 then attributes::text end,
@@ -100,13 +107,13 @@ export class LogRecordRepository {
         select *, sum(1000 + coalesce(octet_length(body), 0) + octet_length(attributes::text)) over (${order}) as bytes
         from (
           select l.span_id, l.event_name, l.attributes, l.body, l.body_is_json, time_unix_nano, entry_ms, entry_seq, record_index
-          from log_view l where trace_id = $1::uuid and has_content and span_id is not null
+          from log_view l where trace_id = $1::uuid ${within} and has_content and span_id is not null
         ) as said
       ) as summed
       where bytes - (1000 + coalesce(octet_length(body), 0) + octet_length(attributes::text)) <= $2 ${order}`
     const rows = await readRows<readonly [string, string | null, string | null, string | null]>(
       this.#pool,
-      { text, values: [traceId, maxBytes], batchSize: 20 },
+      { text, values, batchSize: 20 },
       signal,
     )
     // The first that passes the limit comes without what it says.

@@ -1,9 +1,19 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
 import { type RecordFilter, whereSql } from './filter.ts'
+import { keyColumns, newestSql, orderSql } from './newest-sql.ts'
+import { OneAfterTheOther } from './one-after-the-other.ts'
 import type { RecordPosition } from './page-token.ts'
 import type { RecordSource } from './record-source.ts'
 import { type SqlQuery, streamRows } from './stream-rows.ts'
+import {
+  joinRanges,
+  partitionRanges,
+  RANGES_AT_ONCE,
+  rangeSql,
+  rangesWithin,
+  type TimeRange,
+} from './time-ranges.ts'
 
 /** A record of a page as JSON text, and where it stands. */
 export type PageRow = readonly [
@@ -14,35 +24,49 @@ export type PageRow = readonly [
   recordIndex: number,
 ]
 
+export type PageFilter = RecordFilter & { readonly limit: number }
+
 /**
  * A page of records and one more, which says that there is a next page: a stream of {@link PageRow}. The newest first unless `order` says otherwise, after the position that the page
  * before ended with. Records of one nanosecond follow one another as their entries do, so none is left out between two pages or there twice.
  */
-export function pageRecords(
+export async function pageRecords(
   pool: pg.Pool,
   source: RecordSource,
-  filter: RecordFilter & { readonly limit: number },
+  filter: PageFilter,
   signal: AbortSignal,
 ): Promise<Readable> {
-  const select = `${source.json}, ${source.columns.timeUnixNano}::text, entry_ms::text, entry_seq::text, record_index`
-  return streamRows(pool, orderedQuery(source, { ...filter, limit: filter.limit + 1 }, select), signal)
-}
-
-/** Records in the order of their time, then of their entries. */
-export function orderedQuery(
-  { columns, view }: RecordSource,
-  filter: RecordFilter,
-  select: string,
-): SqlQuery {
-  const { where, values } = whereSql(filter, columns)
-  const direction = filter.order === 'asc' ? 'asc' : 'desc'
-  const keys = [columns.time, columns.timeUnixNano, 'entry_ms', 'entry_seq', 'record_index']
-  const order = keys.map((key) => `${key} ${direction}`).join(', ')
-  const text = `select ${select} from ${view} ${where} order by ${order} limit $${values.length + 1}`
-  return { text, values: [...values, filter.limit] }
+  const within = rangesWithin(await partitionRanges(pool, source.table), filter)
+  const ranges = joinRanges(within, RANGES_AT_ONCE)
+  return new OneAfterTheOther({
+    limit: filter.limit + 1,
+    queries: filter.order === 'asc' ? ranges.toReversed() : ranges,
+    open: (range, limit) =>
+      streamRows(pool, pageQuery(source, { ...filter, limit: limit ?? 0 }, range), signal),
+  })
 }
 
 /** Where the record of a row stands. */
 export function positionOf([, timeUnixNano, entryMs, entrySeq, recordIndex]: PageRow): RecordPosition {
   return { timeUnixNano, entryMs, entrySeq, recordIndex }
+}
+
+function pageQuery(source: RecordSource, filter: PageFilter, range: TimeRange): SqlQuery {
+  const { columns, view, json, isIndexedByService } = source
+  const select = `${json}, ${columns.timeUnixNano}::text, entry_ms::text, entry_seq::text, record_index`
+  const order = filter.order ?? 'desc'
+  const by = `order by ${orderSql(columns, order)}`
+  if (isIndexedByService !== true) {
+    const { where, values } = whereSql(filter, columns)
+    const within = rangeSql(columns.time, range, values)
+    return {
+      text: `select ${select} from ${view} ${where} ${within} ${by} limit $${values.push(filter.limit)}`,
+      values,
+    }
+  }
+  // The keys first, then the records: only those of the page are made JSON of.
+  const { text: keys, values } = newestSql(source, { ...filter, order }, { range })
+  const within = rangeSql(columns.time, range, values)
+  const text = `select ${select} from (${keys}) as page join ${view} using (${keyColumns(columns).join(', ')}) where true ${within} ${by}`
+  return { text, values }
 }

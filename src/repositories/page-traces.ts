@@ -1,11 +1,18 @@
+import { Readable } from 'node:stream'
 import type pg from 'pg'
-import { type FilterColumns, type RecordFilter, whereSql } from './filter.ts'
+import { microseconds, type RecordFilter, whereSql } from './filter.ts'
+import { newestSql } from './newest-sql.ts'
 import type { TracePosition } from './page-token.ts'
+import type { RecordSource } from './record-source.ts'
 import { readRows } from './stream-rows.ts'
-
-const NANOS_PER_HOUR = 3_600_000_000_000n
-/** The newest traces are mostly of the last hour; if there are too few, more is looked through. Undefined is everything. */
-const WINDOWS = [NANOS_PER_HOUR, 24n * NANOS_PER_HOUR, 8n * 24n * NANOS_PER_HOUR, undefined]
+import {
+  joinRanges,
+  partitionRanges,
+  RANGES_AT_ONCE,
+  rangeSql,
+  rangesWithin,
+  type TimeRange,
+} from './time-ranges.ts'
 
 /** Traces as JSON text, and where the next ones begin: after the last of these, undefined where there are no more. */
 export interface TracePage {
@@ -14,59 +21,183 @@ export interface TracePage {
 }
 
 export interface PageTraces {
-  readonly columns: FilterColumns
-  /** SQL of a row of `traces` as JSON text. */
+  readonly source: RecordSource
+  /** SQL of a row of `trace_summaries` as JSON text. */
   readonly json: string
   readonly filter: RecordFilter & { readonly limit: number }
   readonly after: TracePosition | undefined
 }
 
-type TraceRow = readonly [json: string, newest: string, traceId: string]
+/** Newest spans that match, looked at for each trace of a page at first; if they are of too few traces, more and more. */
+const SPANS_PER_TRACE = 8
+/** In the summary of a trace are its spans within this time of the newest that matches, in nanoseconds: a day. */
+const AROUND = 86_400_000_000_000n
+/** Summaries of one query are of matches within so many nanoseconds: with what is around them, of 7 days. */
+const SUMMARIES_WITHIN = 4n * AROUND
 
 /**
  * Reads a page of traces with a span that matches, those with the newest ones first.
  *
- * A trace with a match within a window of time is newer than all without one, so the windows that end now are tried one after the other, until one has enough.
+ * Only as many of the newest spans that match are looked at as make a page: a trace without one of them is older than all of those with one. What a summary tells are the
+ * spans at most a day away from that span; a trace that takes longer is all there by its id.
  */
 export async function pageTraces(pool: pg.Pool, page: PageTraces, signal: AbortSignal): Promise<TracePage> {
   const { filter, after } = page
-  const end =
-    after === undefined ? (filter.to ?? BigInt(Date.now()) * 1_000_000n) : BigInt(after.newestUnixNano)
-  for (const window of WINDOWS) {
-    const from = window === undefined ? undefined : end - window
-    const isAll = from === undefined || (filter.from !== undefined && from <= filter.from)
-    const rows = await readTraces(pool, isAll ? page : { ...page, filter: { ...filter, from } }, signal)
-    if (rows.length > filter.limit || isAll) return toPage(rows, filter.limit)
+  const { limit } = filter
+  const found = await findTraces(pool, page, signal)
+  found.sort(
+    (a, b) => compare(BigInt(b.newestUnixNano), BigInt(a.newestUnixNano)) || compare(b.traceId, a.traceId),
+  )
+  const wanted = found.filter((trace) => after === undefined || isAfter(trace, after))
+  const shown = wanted.slice(0, limit)
+  const summaries = await readSummaries(pool, { json: page.json, traces: shown }, signal)
+  return {
+    traces: shown.flatMap(({ traceId }) => summaries.get(traceId) ?? []),
+    end: wanted.length > limit ? shown.at(-1) : undefined,
   }
-  return { traces: [], end: undefined }
 }
 
-async function readTraces(
+export interface StreamTraces extends Omit<PageTraces, 'filter'> {
+  readonly filter: RecordFilter
+}
+
+/** All traces with a span that matches, or as many as the limit says, page after page: a stream of rows with one column, the trace as JSON text. */
+export function streamTraces(pool: pg.Pool, traces: StreamTraces, signal: AbortSignal): Readable {
+  return Readable.from(allTraces(pool, traces, signal))
+}
+
+const TRACES_PER_PAGE = 500
+
+async function* allTraces(
   pool: pg.Pool,
-  { columns, json, filter, after }: PageTraces,
+  { filter, after: first, ...page }: StreamTraces,
   signal: AbortSignal,
-): Promise<TraceRow[]> {
-  const { where, values } = whereSql(filter, columns)
-  const newest = `max(${columns.timeUnixNano})`
-  const having =
-    after === undefined
-      ? ''
-      : `having (${newest}, trace_id) < ($${values.push(after.newestUnixNano)}::bigint, $${values.push(after.traceId)}::uuid)`
-  const text = `
-    select ${json}, newest::text, trace_id_hex
-    from (
-      select trace_id, ${newest} as newest from span_view ${where} group by trace_id ${having}
-      order by newest desc, trace_id desc limit $${values.push(filter.limit + 1)}
-    ) as matched
-    join lateral (select * from traces t where t.trace_id = matched.trace_id offset 0) as trace using (trace_id)
-    order by newest desc, trace_id desc`
-  return readRows<TraceRow>(pool, { text, values }, signal)
+): AsyncGenerator<readonly [string]> {
+  let left = filter.limit ?? Number.POSITIVE_INFINITY
+  let after = first
+  do {
+    const limit = Math.min(left, TRACES_PER_PAGE)
+    const { traces, end } = await pageTraces(pool, { ...page, filter: { ...filter, limit }, after }, signal)
+    for (const trace of traces) yield [trace]
+    left -= limit
+    after = end
+  } while (after !== undefined && left > 0)
 }
 
-/** One more than asked for says whether there is a next page. */
-function toPage(rows: readonly TraceRow[], limit: number): TracePage {
-  const page = rows.slice(0, limit)
-  const last = page.at(-1)
-  const end = rows.length > limit && last ? { newestUnixNano: last[1], traceId: last[2] } : undefined
-  return { traces: page.map(([json]) => json), end }
+type FoundRow = readonly [traceId: string, newestUnixNano: string, spans: number]
+
+/** The traces of the newest spans that match: more than the limit, or all there are. */
+async function findTraces(
+  pool: pg.Pool,
+  { source, filter, after }: PageTraces,
+  signal: AbortSignal,
+): Promise<TracePosition[]> {
+  const to = after === undefined ? filter.to : min(filter.to, BigInt(after.newestUnixNano) + 1n)
+  const older = { ...filter, ...(to !== undefined && { to }) }
+  const all = await partitionRanges(pool, source.table)
+  const found = new Map<string, TracePosition>()
+  const isFirst = (traceId: string) => !found.has(traceId)
+  for (const range of joinRanges(rangesWithin(all, older), RANGES_AT_ONCE)) {
+    for (let spans = (filter.limit + 1) * SPANS_PER_TRACE; ; spans *= SPANS_PER_TRACE) {
+      const rows = await readRows<FoundRow>(
+        pool,
+        newestQuery(source, { ...older, limit: spans }, range),
+        signal,
+      )
+      const hasAll = rows.reduce((sum, [, , count]) => sum + count, 0) < spans
+      const traces = rows.filter(([traceId]) => isFirst(traceId))
+      const listed =
+        after === undefined
+          ? new Set<string>()
+          : await listedBefore(pool, { source, filter, after, traces }, signal)
+      const fresh = traces.filter(([traceId]) => !listed.has(traceId))
+      if (!hasAll && found.size + fresh.length <= filter.limit + 1) continue
+      for (const [traceId, newestUnixNano] of fresh) found.set(traceId, { traceId, newestUnixNano })
+      break
+    }
+    if (found.size > filter.limit + 1) break
+  }
+  return [...found.values()]
+}
+
+function newestQuery(source: RecordSource, filter: PageTraces['filter'], range: TimeRange) {
+  const { columns } = source
+  const { text, values } = newestSql(source, { ...filter, order: 'desc' }, { range, more: ['trace_id'] })
+  return {
+    text: `
+      select replace(trace_id::text, '-', ''), max(${columns.timeUnixNano})::text, count(*)::int
+      from (${text}) as newest group by trace_id`,
+    values,
+  }
+}
+
+/** Those of the traces that have a match newer than where the page before ended: they were listed. */
+async function listedBefore(
+  pool: pg.Pool,
+  {
+    source,
+    filter,
+    after,
+    traces,
+  }: Pick<PageTraces, 'source' | 'filter'> & {
+    readonly after: TracePosition
+    readonly traces: readonly FoundRow[]
+  },
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const listed = new Set<string>()
+  if (traces.length === 0) return listed
+  const newer = { ...filter, from: BigInt(after.newestUnixNano) + 1n }
+  const ranges = rangesWithin(await partitionRanges(pool, source.table), newer)
+  for (const range of joinRanges(ranges, RANGES_AT_ONCE)) {
+    const { where, values } = whereSql(newer, source.columns)
+    const text = `
+      select distinct replace(trace_id::text, '-', '') from ${source.view}
+      ${where} ${rangeSql(source.columns.time, range, values)}
+        and trace_id = any ($${values.push(traces.map(([traceId]) => traceId))}::uuid[])`
+    for (const [traceId] of await readRows<readonly [string]>(pool, { text, values }, signal))
+      listed.add(traceId)
+  }
+  return listed
+}
+
+async function readSummaries(
+  pool: pg.Pool,
+  { json, traces }: { readonly json: string; readonly traces: readonly TracePosition[] },
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const summaries = new Map<string, string>()
+  for (let next = 0; next < traces.length; ) {
+    const newest = BigInt(traces[next]?.newestUnixNano ?? 0)
+    const group = traces
+      .slice(next)
+      .filter((trace) => BigInt(trace.newestUnixNano) > newest - SUMMARIES_WITHIN)
+    next += group.length
+    const oldest = BigInt(group.at(-1)?.newestUnixNano ?? newest)
+    const text = `
+      select trace_id_hex, ${json} from trace_summaries($1::timestamptz, $2::timestamptz)
+      where trace_id = any ($3::uuid[])`
+    const values = [
+      microseconds(oldest - AROUND),
+      microseconds(newest + AROUND),
+      group.map(({ traceId }) => traceId),
+    ]
+    const rows = await readRows<readonly [string, string]>(pool, { text, values }, signal)
+    for (const [traceId, summary] of rows) summaries.set(traceId, summary)
+  }
+  return summaries
+}
+
+function isAfter({ newestUnixNano, traceId }: TracePosition, after: TracePosition): boolean {
+  const order =
+    compare(BigInt(newestUnixNano), BigInt(after.newestUnixNano)) || compare(traceId, after.traceId)
+  return order < 0
+}
+
+function compare<T extends string | bigint>(a: T, b: T): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+function min(a: bigint | undefined, b: bigint): bigint {
+  return a === undefined || b < a ? b : a
 }

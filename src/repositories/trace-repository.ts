@@ -3,10 +3,18 @@ import type pg from 'pg'
 import { CALL_TEXTS, type FilterColumns, type RecordFilter } from './filter.ts'
 import { pageRecords } from './page-records.ts'
 import type { TracePosition } from './page-token.ts'
-import { pageTraces, type TracePage } from './page-traces.ts'
+import { pageTraces, streamTraces, type TracePage } from './page-traces.ts'
 import type { RecordSource } from './record-source.ts'
 import { type StreamOptions, streamRecords } from './stream-records.ts'
 import { readRows, streamRows } from './stream-rows.ts'
+import {
+  joinRanges,
+  MOST_RANGES,
+  partitionRanges,
+  rangeSql,
+  rangeTexts,
+  type TimeRange,
+} from './time-ranges.ts'
 import type { TreeSpan } from './tree-order.ts'
 
 export const SPAN_COLUMNS: FilterColumns = {
@@ -46,6 +54,7 @@ export const SPANS: RecordSource = {
   table: 'spans',
   view: 'span_view',
   columns: SPAN_COLUMNS,
+  isIndexedByService: true,
   json: SPAN_JSON,
   csv: [
     ['traceId', 'trace_id_hex'],
@@ -93,6 +102,12 @@ const TRACE_JSON = `
   || jsonb_strip_nulls(jsonb_build_object(
     'inputTokens', input_tokens, 'outputTokens', output_tokens, 'cost', cost)))::text`
 
+/** A trace that is there, and when its spans start. */
+export interface FoundTrace {
+  readonly traceId: string
+  readonly range: TimeRange
+}
+
 /** Which entry a span came in: it is known by that, for ids of spans may repeat. */
 export interface SpanPlace extends TreeSpan {
   readonly entryMs: string
@@ -127,29 +142,64 @@ export class TraceRepository {
     after: TracePosition | undefined,
     signal: AbortSignal,
   ): Promise<TracePage> {
-    return pageTraces(this.#pool, { columns: SPAN_COLUMNS, json: TRACE_JSON, filter, after }, signal)
+    return pageTraces(this.#pool, { source: SPANS, json: TRACE_JSON, filter, after }, signal)
+  }
+
+  /** All traces with a span that matches, after those of a page: see {@link streamTraces}. */
+  streamTraces(filter: RecordFilter, after: TracePosition | undefined, signal: AbortSignal): Readable {
+    return streamTraces(this.#pool, { source: SPANS, json: TRACE_JSON, filter, after }, signal)
   }
 
   /**
-   * A trace in short, as JSON text: `{traceId, startTimeUnixNano, durationNs, name, service, services, spanCount, errorCount, inputTokens, outputTokens, cost}`.
+   * Looks for a trace in all partitions, some at a time: its time is not known, and a query of all of them would take hundreds of locks.
    *
+   * @param traceId 32 hex digits.
    * @returns undefined when no span of it is there.
    */
-  async summary(traceId: string, signal: AbortSignal): Promise<string | undefined> {
-    const text = `select ${TRACE_JSON} from traces where trace_id = $1::uuid`
-    const [row] = await readRows<readonly [string]>(this.#pool, { text, values: [traceId] }, signal)
+  async find(traceId: string, signal: AbortSignal): Promise<FoundTrace | undefined> {
+    const starts: number[] = []
+    for (const range of joinRanges(await partitionRanges(this.#pool, 'spans'), () => MOST_RANGES)) {
+      const values: unknown[] = [traceId]
+      const text = `
+        select extract(epoch from min(start_time))::float8 * 1000, extract(epoch from max(start_time))::float8 * 1000
+        from spans where trace_id = $1::uuid ${rangeSql('start_time', range, values)}`
+      const [[first, last] = [null, null]] = await readRows<readonly [number | null, number | null]>(
+        this.#pool,
+        { text, values },
+        signal,
+      )
+      if (first !== null && last !== null) starts.push(first, last)
+    }
+    if (starts.length === 0) return undefined
+    return {
+      traceId,
+      range: { fromMs: Math.floor(Math.min(...starts)), toMs: Math.floor(Math.max(...starts)) + 1 },
+    }
+  }
+
+  /** A trace in short, as JSON text: `{traceId, startTimeUnixNano, durationNs, name, service, services, spanCount, errorCount, inputTokens, outputTokens, cost}`. */
+  async summary({ traceId, range }: FoundTrace, signal: AbortSignal): Promise<string | undefined> {
+    const text = `
+      select ${TRACE_JSON} from trace_summaries($2::timestamptz, $3::timestamptz) where trace_id = $1::uuid`
+    const values = [traceId, ...rangeTexts(range)]
+    const [row] = await readRows<readonly [string]>(this.#pool, { text, values }, signal)
     return row?.[0]
   }
 
   /** Where the spans of a trace stand in its tree, those that start first at most `limit`. */
-  async spanPlaces(traceId: string, limit: number, signal: AbortSignal): Promise<readonly SpanPlace[]> {
+  async spanPlaces(
+    { traceId, range }: FoundTrace,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<readonly SpanPlace[]> {
+    const values: unknown[] = [traceId, limit]
     const text = `
       select encode(span_id, 'hex'), encode(parent_span_id, 'hex'), entry_ms, entry_seq, record_index
-      from spans where trace_id = $1::uuid
+      from spans where trace_id = $1::uuid ${rangeSql('start_time', range, values)}
       order by start_time_unix_nano, entry_ms, entry_seq, record_index limit $2`
     const rows = await readRows<readonly [string, string | null, string, string, number]>(
       this.#pool,
-      { text, values: [traceId, limit] },
+      { text, values },
       signal,
     )
     return rows.map(([spanId, parentSpanId, entryMs, entrySeq, recordIndex]) => ({
@@ -162,19 +212,23 @@ export class TraceRepository {
   }
 
   /** These spans of a trace, in their order: rows are {@link TraceSpanRow}. */
-  streamTrace(traceId: string, places: readonly SpanPlace[], signal: AbortSignal): Promise<Readable> {
-    const text = `
-      select position::int, ${SPAN_JSON}, ${GEN_AI_JSON}, has_content or jsonb_array_length(events) > 0
-      from span_view
-      join unnest($2::bigint[], $3::bigint[], $4::int[]) with ordinality
-        as placed (entry_ms, entry_seq, record_index, position) using (entry_ms, entry_seq, record_index)
-      where trace_id = $1::uuid order by position`
-    const values = [
+  streamTrace(
+    { traceId, range }: FoundTrace,
+    places: readonly SpanPlace[],
+    signal: AbortSignal,
+  ): Promise<Readable> {
+    const values: unknown[] = [
       traceId,
       places.map(({ entryMs }) => entryMs),
       places.map(({ entrySeq }) => entrySeq),
       places.map(({ recordIndex }) => recordIndex),
     ]
+    const text = `
+      select position::int, ${SPAN_JSON}, ${GEN_AI_JSON}, has_content or jsonb_array_length(events) > 0
+      from span_view
+      join unnest($2::bigint[], $3::bigint[], $4::int[]) with ordinality
+        as placed (entry_ms, entry_seq, record_index, position) using (entry_ms, entry_seq, record_index)
+      where trace_id = $1::uuid ${rangeSql('start_time', range, values)} order by position`
     // Spans with what was said are large: few are held at once.
     return streamRows(this.#pool, { text, values, batchSize: 20 }, signal)
   }

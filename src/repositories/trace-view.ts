@@ -43,16 +43,19 @@ export async function readTraceView(
   traceId: string,
   signal: AbortSignal,
 ): Promise<TraceView | undefined> {
-  const summary = await traces.summary(traceId, signal)
+  const trace = await traces.find(traceId, signal)
+  if (trace === undefined) return undefined
+  const summary = await traces.summary(trace, signal)
+  // Its last partition may have been dropped meanwhile.
   if (summary === undefined) return undefined
-  const places = await traces.spanPlaces(traceId, MAX_SPANS + 1, signal)
-  const said = await logRecords.messages(traceId, MAX_MESSAGE_BYTES, signal)
-  const found = await evaluations.ofTrace(traceId, MAX_EVALUATIONS + 1, signal)
+  const places = await traces.spanPlaces(trace, MAX_SPANS + 1, signal)
+  const said = await logRecords.messages(trace, MAX_MESSAGE_BYTES, signal)
+  const found = await evaluations.ofTrace(trace, MAX_EVALUATIONS + 1, signal)
   const placed = treeOrder(places.slice(0, MAX_SPANS))
   const messages = groupBySpan(said.messages)
   const judgements = groupBySpan(found.slice(0, MAX_EVALUATIONS))
   const ordered = placed.map(({ span }) => span)
-  const rows = await traces.streamTrace(traceId, ordered, signal)
+  const rows = await traces.streamTrace(trace, ordered, signal)
   return {
     head: withMembers(summary, {
       spansAreCut: places.length > MAX_SPANS ? 'true' : undefined,

@@ -66,10 +66,3 @@ export function parseLetterId(text: string, ...rest: unknown[]): string | readon
   const [previous] = rest as [readonly string[] | undefined]
   return rest.length === 0 ? id : [...(previous ?? []), id]
 }
-
-export function parseLimit(text: string): number {
-  const limit = Number(text)
-  if (!Number.isSafeInteger(limit) || limit < 1)
-    throw new InvalidArgumentError('Expected a whole number above 0.')
-  return limit
-}

@@ -8,8 +8,13 @@ import { rowsBody } from './rows-body.ts'
  */
 export function ndjsonBody(rows: Readable, rowsPerChunk?: number): Readable {
   return rowsBody<readonly [string]>(rows, {
-    encode: (batch) => `${batch.map(([json]) => json).join('\n')}\n`,
+    encode: ndjsonLines,
     lastLine: (error) => `${JSON.stringify({ error: problemOf(error as Error) })}\n`,
     ...(rowsPerChunk !== undefined && { rowsPerChunk }),
   })
+}
+
+/** Rows of one column, each a JSON text, one a line. */
+export function ndjsonLines(rows: readonly (readonly [string])[]): string {
+  return `${rows.map(([json]) => json).join('\n')}\n`
 }

@@ -1,0 +1,62 @@
+import { type FilterColumns, type RecordFilter, whereSql } from './filter.ts'
+import type { RecordSource } from './record-source.ts'
+import { rangeSql, type TimeRange } from './time-ranges.ts'
+
+export interface NewestOptions {
+  readonly range: TimeRange
+  /** Columns beside the service and those of the order. */
+  readonly more?: readonly string[]
+}
+
+/**
+ * SQL of the first records that match, as many as the limit says, by `order`: their services and what they are ordered by.
+ *
+ * There is no index on time alone, which would cost ingest: the first of all are among the first of each service, and those the index has. Who asks for one service, trace
+ * or session has an index for it.
+ *
+ * @param source that is indexed by service.
+ */
+export function newestSql(
+  { columns, view }: RecordSource,
+  filter: RecordFilter & { readonly limit: number; readonly order: 'asc' | 'desc' },
+  { range, more = [] }: NewestOptions,
+): { readonly text: string; readonly values: unknown[] } {
+  const { where, values } = whereSql(filter, columns)
+  const within = rangeSql(columns.time, range, values)
+  const limited = `order by ${orderSql(columns, filter.order)} limit $${values.push(filter.limit)}`
+  const keys = [...keyColumns(columns), ...more].join(', ')
+  const isFew = [filter.service, filter.traceId, filter.session].some((word) => word !== undefined)
+  if (isFew) return { text: `select ${keys} from ${view} ${where} ${within} ${limited}`, values }
+  const text = `
+    select first.* from (${SERVICES}) services
+    cross join lateral (
+      select ${keys} from ${view} ${where} ${within} and service = services.service_name ${limited}
+    ) first
+    ${limited}`
+  return { text, values }
+}
+
+/** SQL of the order of records: by their time, then by their entries. */
+export function orderSql(columns: FilterColumns, order: 'asc' | 'desc'): string {
+  return positionColumns(columns)
+    .map((column) => `${column} ${order}`)
+    .join(', ')
+}
+
+/** By what a record is found again: its service, which has an index, and its position. */
+export function keyColumns(columns: FilterColumns): readonly string[] {
+  return ['service', ...positionColumns(columns)]
+}
+
+function positionColumns({ time, timeUnixNano }: FilterColumns): readonly string[] {
+  return [time, timeUnixNano, 'entry_ms', 'entry_seq', 'record_index']
+}
+
+/** Every service there is, by skipping from one to the next in the index. */
+const SERVICES = `
+  with recursive each (service_name) as (
+    (select service from resources order by service limit 1)
+    union all
+    select (select service from resources where service > service_name order by service limit 1) from each where service_name is not null
+  )
+  select service_name from each where service_name is not null`
