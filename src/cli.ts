@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { tellOutputGone } from './commands/output-gone.ts'
 import { EXIT_FAILED, reportError } from './commands/report-error.ts'
 import { codeOf } from './errors.ts'
+import { ownVersion } from './own-version.ts'
 
 /** In the order of help. A command is loaded when it is asked for: what the others need would take most of the time that a short one takes. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -84,12 +84,6 @@ function wanted(word = ''): readonly (() => Promise<Command>)[] {
 function helpHint(command?: string): string {
   const name = command === undefined ? 'observatory' : `observatory ${command}`
   return `(${name} --help shows what there is)`
-}
-
-/** package.json stands one level above both `src/` and `dist/`. */
-function ownVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }
 
 function watchProcess(flags: () => Readonly<Record<string, unknown>>): void {

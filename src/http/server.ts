@@ -6,10 +6,12 @@ import type { ServiceRepository } from '../repositories/service-repository.ts'
 import type { SessionRepository } from '../repositories/session-repository.ts'
 import type { StatisticsRepository } from '../repositories/statistics-repository.ts'
 import type { TraceViewRepositories } from '../repositories/trace-view.ts'
+import { describeRoutes } from './openapi/openapi-document.ts'
 import { answerClientError, problemHandler, sendProblem } from './problem.ts'
 import { type DeadLetterRoutesOptions, deadLetterRoutes } from './routes/dead-letters.ts'
 import { evaluationRoutes } from './routes/evaluations.ts'
 import { metricRoutes } from './routes/metrics.ts'
+import { openApiRoutes } from './routes/openapi.ts'
 import { type OperationRoutesOptions, operationRoutes } from './routes/operations.ts'
 import { type OtlpRoutesOptions, otlpRoutes } from './routes/otlp.ts'
 import type { RowLimits } from './routes/query-parameters.ts'
@@ -68,7 +70,9 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
   app.setNotFoundHandler((request, reply) => {
     sendProblem(reply, { status: 404, title: 'No such route', detail: `${request.method} ${request.url}` })
   })
+  const document = describeRoutes(app)
   operationRoutes(app, options)
+  openApiRoutes(app, document)
   if (options.repositories !== undefined) {
     const { repositories, limits } = options
     recordRoutes(app, { repositories, limits })

@@ -3,6 +3,8 @@ import { REJECTION_REASONS, type RejectionReason } from '../../models/rejection.
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../../models/telemetry-signal.ts'
 import type { DeadLetterRepository, FindLetters } from '../../repositories/dead-letter-repository.ts'
 import { readTimeRange } from '../../repositories/read-filter.ts'
+import { answers, list } from '../openapi/answers.ts'
+import type { RouteDocs } from '../openapi/route-docs.ts'
 import { sendList } from '../send-list.ts'
 import { COMMON_PARAMETERS, type CommonQuery, type RowLimits } from './query-parameters.ts'
 
@@ -13,17 +15,24 @@ export interface DeadLetterRoutesOptions {
 interface LetterQuery extends CommonQuery {
   reason?: RejectionReason
   signal?: TelemetrySignal
-  purged?: boolean
-  payload?: boolean
+  purged: boolean
+  payload: boolean
 }
 
 const PARAMETERS = {
   ...COMMON_PARAMETERS,
   reason: { type: 'string', enum: REJECTION_REASONS, description: 'Why it was refused.' },
   signal: { type: 'string', enum: TELEMETRY_SIGNALS, description: 'What it is.' },
-  purged: { type: 'boolean', description: 'Purged ones, too.' },
-  payload: { type: 'boolean', description: 'With what was refused, as base64.' },
+  purged: { type: 'boolean', default: false, description: 'Purged ones, too.' },
+  payload: { type: 'boolean', default: false, description: 'With what was refused, as base64.' },
 }
+
+const DOCS = {
+  operationId: 'listDeadLetters',
+  tag: 'operations',
+  summary: 'Refused records with their reasons, the newest first',
+  responses: answers(list('DeadLetter')),
+} satisfies RouteDocs
 
 /** Refused records with their reasons, newest first. */
 export function deadLetterRoutes(
@@ -32,7 +41,10 @@ export function deadLetterRoutes(
 ): void {
   app.get<{ Querystring: LetterQuery }>(
     '/api/v1/dead-letters',
-    { schema: { querystring: { type: 'object', additionalProperties: false, properties: PARAMETERS } } },
+    {
+      schema: { querystring: { type: 'object', additionalProperties: false, properties: PARAMETERS } },
+      config: { docs: DOCS },
+    },
     (request, reply) => {
       const find = readFind(request.query)
       const read = (limit: number | null, signal: AbortSignal) =>
@@ -44,7 +56,7 @@ export function deadLetterRoutes(
 }
 
 function readFind(query: LetterQuery): Omit<FindLetters, 'limit'> {
-  const { reason, signal: telemetrySignal, purged = false, payload = false } = query
+  const { reason, signal: telemetrySignal, purged, payload } = query
   return {
     ...readTimeRange(query, Date.now()),
     ...(reason !== undefined && { reason }),

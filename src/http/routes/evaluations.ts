@@ -6,14 +6,34 @@ import {
   type EvaluationRepository,
 } from '../../repositories/evaluation-repository.ts'
 import { readGroups } from '../../repositories/read-grouping.ts'
+import { answers, list } from '../openapi/answers.ts'
+import type { RouteDocs } from '../openapi/route-docs.ts'
 import { sendList } from '../send-list.ts'
 import { type FilterQuery, filterSchema, readConditions } from './filter-query.ts'
-import { type RowLimits, TEXT_PARAMETER } from './query-parameters.ts'
+import { groupsParameter, type RowLimits } from './query-parameters.ts'
 
 export interface EvaluationRoutesOptions {
   readonly evaluations: EvaluationRepository
   readonly limits: RowLimits
 }
+
+/** Scores of different names cannot be averaged: the name is always one of the groups. */
+const GROUPS = ['name', ...Object.keys(EVALUATION_GROUPS)] as readonly ('name' | EvaluationGroup)[]
+
+const DOCS = {
+  evaluations: {
+    operationId: 'listEvaluations',
+    tag: 'llm',
+    summary: 'Evaluations with what they judge, the newest first',
+    responses: answers(list('Evaluation')),
+  },
+  statistics: {
+    operationId: 'averageEvaluations',
+    tag: 'llm',
+    summary: 'How evaluations came out, by their names',
+    responses: answers(list('EvaluationStatistics')),
+  },
+} satisfies Readonly<Record<string, RouteDocs>>
 
 /** Evaluations of calls, and how they came out. */
 export function evaluationRoutes(
@@ -22,7 +42,7 @@ export function evaluationRoutes(
 ): void {
   app.get<{ Querystring: FilterQuery }>(
     '/api/v1/evaluations',
-    { schema: { querystring: filterSchema(EVALUATION_COLUMNS) } },
+    { schema: { querystring: filterSchema(EVALUATION_COLUMNS) }, config: { docs: DOCS.evaluations } },
     (request, reply) => {
       const conditions = readConditions(request.query)
       return sendList(request, reply, {
@@ -33,12 +53,13 @@ export function evaluationRoutes(
   )
   app.get<{ Querystring: FilterQuery & { by?: string } }>(
     '/api/v1/evaluations/stats',
-    { schema: { querystring: filterSchema(EVALUATION_COLUMNS, { by: TEXT_PARAMETER }) } },
+    {
+      schema: { querystring: filterSchema(EVALUATION_COLUMNS, { by: groupsParameter(GROUPS) }) },
+      config: { docs: DOCS.statistics },
+    },
     (request, reply) => {
       const conditions = readConditions(request.query)
-      // Scores of different names cannot be averaged: the name is always one of the groups.
-      const known = ['name', ...Object.keys(EVALUATION_GROUPS)] as ('name' | EvaluationGroup)[]
-      const groups = readGroups(request.query.by, known).filter((word) => word !== 'name')
+      const groups = readGroups(request.query.by, GROUPS).filter((word) => word !== 'name')
       return sendList(request, reply, {
         limits,
         read: (limit, signal) => evaluations.streamAverages({ ...conditions, limit }, groups, signal),

@@ -8,6 +8,13 @@ export interface FilterQuery
   extends CommonQuery,
     Partial<Record<Exclude<FilterWord, 'from' | 'to'>, string>> {}
 
+/** Of parameters `attr.<name>`. */
+const ATTRIBUTE_PARAMETER = {
+  ...TEXT_PARAMETER,
+  description:
+    'attr.<name>=<value>, any number of them, such as attr.http.route=/chat: the attribute is there and has this value, as text or as what JSON makes of it (42, true).',
+}
+
 /** The JSON schema of a query: the words that a view has columns for, and others of the route's own. */
 export function filterSchema(columns: FilterColumns, others: Readonly<Record<string, unknown>> = {}) {
   const words = filterWordsOf(columns).map((word) => [word, FILTER_WORDS[word]])
@@ -15,7 +22,7 @@ export function filterSchema(columns: FilterColumns, others: Readonly<Record<str
     type: 'object',
     additionalProperties: false,
     properties: { ...COMMON_PARAMETERS, ...Object.fromEntries(words), ...others },
-    ...(columns.attributes && { patternProperties: { '^attr\\.[^\\u0000]{1,256}$': TEXT_PARAMETER } }),
+    ...(columns.attributes && { patternProperties: { '^attr\\.[^\\u0000]{1,256}$': ATTRIBUTE_PARAMETER } }),
   }
 }
 

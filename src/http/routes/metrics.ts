@@ -3,10 +3,18 @@ import { METRIC_TYPES } from '../../models/data-point.ts'
 import { type MetricRepository, POINT_COLUMNS } from '../../repositories/metric-repository.ts'
 import { readAggregates } from '../../repositories/metrics/aggregates.ts'
 import { readLabels, readStep } from '../../repositories/read-grouping.ts'
+import { answers, list } from '../openapi/answers.ts'
+import type { RouteDocs } from '../openapi/route-docs.ts'
 import { sendProblem } from '../problem.ts'
 import { sendList } from '../send-list.ts'
 import { type FilterQuery, filterSchema, readConditions } from './filter-query.ts'
-import { COMMON_PARAMETERS, type RowLimits, TEXT_PARAMETER } from './query-parameters.ts'
+import {
+  COMMON_PARAMETERS,
+  METRIC_NAME,
+  type RowLimits,
+  STEP_PARAMETER,
+  TEXT_PARAMETER,
+} from './query-parameters.ts'
 
 export interface MetricRoutesOptions {
   readonly metrics: MetricRepository
@@ -23,7 +31,30 @@ interface SeriesQuery extends FilterQuery {
 
 const { name: _, ...texts } = POINT_COLUMNS.texts
 const OF_ONE_METRIC = { ...POINT_COLUMNS, texts }
-const params = { type: 'object', properties: { name: TEXT_PARAMETER } }
+const params = { type: 'object', properties: { name: METRIC_NAME } }
+
+const DOCS = {
+  definitions: {
+    operationId: 'listMetrics',
+    tag: 'metrics',
+    summary: 'Metrics that there are',
+    responses: answers(list('Metric')),
+  },
+  latest: {
+    operationId: 'listLatestDataPoints',
+    tag: 'metrics',
+    summary: 'The newest data point of each series of a metric',
+    responses: answers(list('DataPoint')),
+  },
+  series: {
+    operationId: 'queryMetric',
+    tag: 'metrics',
+    summary: 'A metric over time, by its labels',
+    description:
+      'Of counters over restarts; percentiles of histograms are interpolated in their buckets, as Prometheus does it.',
+    responses: answers(list('SeriesPoint'), { notFound: true }),
+  },
+} satisfies Readonly<Record<string, RouteDocs>>
 
 /** Metrics: what there is, how each stands, and how it went. Their points are records, see `recordRoutes`. */
 export function metricRoutes(app: FastifyInstance, options: MetricRoutesOptions): void {
@@ -36,9 +67,10 @@ export function metricRoutes(app: FastifyInstance, options: MetricRoutesOptions)
         querystring: {
           type: 'object',
           additionalProperties: false,
-          properties: { limit, format, name: TEXT_PARAMETER },
+          properties: { limit, format, name: METRIC_NAME },
         },
       },
+      config: { docs: DOCS.definitions },
     },
     (request, reply) => {
       const { name } = request.query
@@ -51,7 +83,7 @@ export function metricRoutes(app: FastifyInstance, options: MetricRoutesOptions)
   )
   app.get<{ Querystring: FilterQuery; Params: { name: string } }>(
     '/api/v1/metrics/:name/latest',
-    { schema: { querystring: filterSchema(OF_ONE_METRIC), params } },
+    { schema: { querystring: filterSchema(OF_ONE_METRIC), params }, config: { docs: DOCS.latest } },
     (request, reply) => {
       const conditions = readConditions(request.query)
       const { name } = request.params
@@ -68,17 +100,15 @@ function timeSeries(app: FastifyInstance, { metrics, limits }: MetricRoutesOptio
   const querystring = filterSchema(OF_ONE_METRIC, {
     agg: {
       ...TEXT_PARAMETER,
-      description: 'avg, sum, min, max, count, last, rate, increase, p50, p99.9, …; several with commas.',
+      description:
+        'avg, sum, min, max, count, last, rate, increase, p50, p99.9, …; several with commas. Without it, by the type of the metric: avg, increase of counters, p50,p95 of histograms and summaries.',
+      examples: ['avg,max'],
     },
     by: {
       ...TEXT_PARAMETER,
       description: 'Labels: service, environment, names of attributes; several with commas.',
     },
-    step: {
-      type: 'string',
-      maxLength: 32,
-      description: 'Time of one row: 30s, 5m, 1h. Without it one row is of all.',
-    },
+    step: STEP_PARAMETER,
     type: {
       type: 'string',
       enum: METRIC_TYPES,
@@ -88,7 +118,7 @@ function timeSeries(app: FastifyInstance, { metrics, limits }: MetricRoutesOptio
   })
   app.get<{ Querystring: SeriesQuery; Params: { name: string } }>(
     '/api/v1/metrics/:name/query',
-    { schema: { querystring, params } },
+    { schema: { querystring, params }, config: { docs: DOCS.series } },
     async (request, reply) => {
       const { agg, by, step, type, unit } = request.query
       const query = {

@@ -1,5 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { Metrics } from '../../metrics.ts'
+import { answer, one, problem } from '../openapi/answers.ts'
+import { text } from '../openapi/json-schema.ts'
+import type { RouteDocs } from '../openapi/route-docs.ts'
 import type { Readiness } from '../readiness.ts'
 
 export interface OperationRoutesOptions {
@@ -7,13 +10,40 @@ export interface OperationRoutesOptions {
   readonly readiness: () => Promise<Readiness>
 }
 
+const DOCS = {
+  metrics: {
+    operationId: 'getServiceMetrics',
+    tag: 'operations',
+    summary: 'What the service measures of itself, for Prometheus',
+    responses: {
+      200: answer('Text format of Prometheus.', { 'text/plain': { schema: text() } }),
+      500: problem('Failed'),
+    },
+  },
+  health: {
+    operationId: 'getHealth',
+    tag: 'operations',
+    summary: 'Whether the process is alive',
+    responses: { 200: answer('It is.', one('Health')) },
+  },
+  readiness: {
+    operationId: 'getReadiness',
+    tag: 'operations',
+    summary: 'Whether the service does its work',
+    responses: {
+      200: answer('It does.', one('Readiness')),
+      503: answer('It does not: the problems say why.', one('Readiness')),
+    },
+  },
+} satisfies Readonly<Record<string, RouteDocs>>
+
 /** For those who run the service: Prometheus, and the probes of an orchestrator. */
 export function operationRoutes(app: FastifyInstance, { metrics, readiness }: OperationRoutesOptions): void {
-  app.get('/metrics', async (_request, reply) => {
+  app.get('/metrics', { config: { docs: DOCS.metrics } }, async (_request, reply) => {
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })
-  app.get('/healthz', async () => ({ status: 'ok' }))
-  app.get('/readyz', async (_request, reply) => {
+  app.get('/healthz', { config: { docs: DOCS.health } }, async () => ({ status: 'ok' }))
+  app.get('/readyz', { config: { docs: DOCS.readiness } }, async (_request, reply) => {
     const state = await readiness()
     return reply.code(state.ready ? 200 : 503).send(state)
   })

@@ -3,6 +3,7 @@ import type { Logger } from '../../logger.ts'
 import type { Metrics } from '../../metrics.ts'
 import type { OtlpEncoding } from '../../models/otlp/read-request.ts'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../../models/telemetry-signal.ts'
+import { exportDocs } from '../openapi/export-docs.ts'
 import { exportResponse, rpcStatus } from '../otlp/otlp-answer.ts'
 import type { OtlpReceiver } from '../otlp/otlp-receiver.ts'
 import { OtlpRefusal } from '../otlp/otlp-refusal.ts'
@@ -31,7 +32,9 @@ export function otlpRoutes(app: FastifyInstance, options: OtlpRoutesOptions): vo
       sendStatus(reply, 'json', error.statusCode ?? 500, error.message),
     )
     for (const signal of TELEMETRY_SIGNALS) {
-      routes.post(`/v1/${signal}`, (request, reply) => answer(request, reply, signal, options))
+      routes.post(`/v1/${signal}`, { config: { docs: exportDocs(signal) } }, (request, reply) =>
+        answer(request, reply, signal, options),
+      )
       routes.route({
         method: ['GET', 'PUT', 'PATCH', 'DELETE'],
         url: `/v1/${signal}`,

@@ -7,9 +7,23 @@ import { type BodyFormat, readFormat } from './query-parameters.ts'
 
 /** The JSON schemas of what says which records come, in which order and in which form. */
 export const PAGING_PARAMETERS = {
-  format: { type: 'string', enum: ['json', 'ndjson', 'csv'] },
-  order: { type: 'string', enum: ['asc', 'desc'] },
-  cursor: { type: 'string', maxLength: 256 },
+  format: {
+    type: 'string',
+    enum: ['json', 'ndjson', 'csv'],
+    description: 'Form of the answer: json comes in pages. Without it: by Accept, else json.',
+  },
+  order: {
+    type: 'string',
+    enum: ['asc', 'desc'],
+    description:
+      'By time. Without it: desc in JSON; NDJSON and CSV by partitions, the newest first, without order in them, which is fastest.',
+  },
+  cursor: {
+    type: 'string',
+    maxLength: 256,
+    description:
+      'The nextCursor of the page before; the other parameters must be as they were, but for limit.',
+  },
 }
 
 export interface PageQuery extends Omit<FilterQuery, 'format'> {

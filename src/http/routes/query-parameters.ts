@@ -1,16 +1,45 @@
 import { BadParameter } from '../../repositories/bad-parameter.ts'
 import { FILTER_WORDS, MAX_WORD_LENGTH } from '../../repositories/filter-words.ts'
 
+/** Rows of a page of JSON for whom nothing is said. */
+const PAGE_ROWS = 100
+
 /** The JSON schemas of what most routes take. */
 export const COMMON_PARAMETERS = {
   from: FILTER_WORDS.from,
   to: FILTER_WORDS.to,
-  limit: { type: 'integer', minimum: 1, maximum: 1_000_000_000, description: 'At most so many.' },
-  format: { type: 'string', enum: ['json', 'ndjson'], description: 'Default: by Accept, else json.' },
+  limit: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 1_000_000_000,
+    description: `At most so many. Without it: ${PAGE_ROWS} in a page, PAGE_MAX_ROWS (a setting) in other JSON, all in NDJSON and CSV.`,
+  },
+  format: {
+    type: 'string',
+    enum: ['json', 'ndjson'],
+    description: 'Form of the answer. Without it: by Accept, else json.',
+  },
 }
 
 /** Text that PostgreSQL can compare with: it has no NUL. */
 export const TEXT_PARAMETER = { type: 'string', maxLength: MAX_WORD_LENGTH, pattern: '^[^\\u0000]*$' }
+
+/** Of a path. */
+export const METRIC_NAME = { ...TEXT_PARAMETER, description: 'Name of the metric.' }
+
+/** By what rows are grouped. @param usual where nothing is said. */
+export function groupsParameter(known: readonly string[], usual?: string) {
+  const description = `By what: any of ${known.join(', ')}, with commas between them.`
+  return { ...TEXT_PARAMETER, description, ...(usual !== undefined && { default: usual }) }
+}
+
+/** Over which time one row is. */
+export const STEP_PARAMETER = {
+  type: 'string',
+  maxLength: 32,
+  description: 'Time of one row: 30s, 5m, 1h. Without it one row is of all.',
+  examples: ['5m'],
+}
 
 /** Every form that lists come in. */
 export type ListFormat = 'json' | 'ndjson'
@@ -49,9 +78,6 @@ export interface RowLimits {
   /** Of `ndjson` and `csv`; 0 is no limit. */
   readonly exportMaxRows: number
 }
-
-/** Rows of a page of JSON for whom nothing is said. */
-const PAGE_ROWS = 100
 
 /** Rows of a page of JSON. @throws BadParameter for one that is too long. */
 export function readPageLimit(

@@ -12,15 +12,17 @@ import { clientGone } from '../client-gone.ts'
 import { csvBody } from '../encoders/csv-body.ts'
 import { jsonPage } from '../encoders/json-page.ts'
 import { ndjsonBody } from '../encoders/ndjson-body.ts'
+import { answers, pages } from '../openapi/answers.ts'
+import type { RouteDocs } from '../openapi/route-docs.ts'
 import { sendBody } from '../send-body.ts'
 import { filterSchema, readConditions } from './filter-query.ts'
 import { PAGING_PARAMETERS, type PageQuery, pagedQuery, readPaging, readRecordFormat } from './paging.ts'
 import {
   contentTypeOf,
+  METRIC_NAME,
   type RowLimits,
   readExportLimit,
   readPageLimit,
-  TEXT_PARAMETER,
 } from './query-parameters.ts'
 
 export interface RecordRoutesOptions {
@@ -39,20 +41,43 @@ interface Reads {
   readonly page: (filter: RecordFilter & { readonly limit: number }, signal: AbortSignal) => Promise<Readable>
 }
 
+const DOCS = {
+  spans: {
+    operationId: 'listSpans',
+    tag: 'traces',
+    summary: 'Spans that match',
+    responses: answers(pages('Span', SPANS.csv)),
+  },
+  logs: {
+    operationId: 'listLogRecords',
+    tag: 'logs',
+    summary: 'Log records that match',
+    responses: answers(pages('LogRecord', LOG_RECORDS.csv)),
+  },
+  points: {
+    operationId: 'listDataPoints',
+    tag: 'metrics',
+    summary: 'Data points of a metric',
+    responses: answers(pages('DataPoint', POINTS.csv)),
+  },
+} satisfies Readonly<Record<string, RouteDocs>>
+
 /** Stored records that match: JSON page by page, the newest first, or all of them as NDJSON or CSV. */
 export function recordRoutes(app: FastifyInstance, { repositories, limits }: RecordRoutesOptions): void {
   const { traces, logRecords, metrics } = repositories
-  const route = (url: string, reads: Reads) => {
+  const route = (url: string, docs: RouteDocs, reads: Reads) => {
     const schema = { querystring: filterSchema(reads.source.columns, PAGING_PARAMETERS) }
-    app.get<{ Querystring: PageQuery }>(url, { schema }, (request, reply) => answer(request, reply, reads))
+    app.get<{ Querystring: PageQuery }>(url, { schema, config: { docs } }, (request, reply) =>
+      answer(request, reply, reads),
+    )
   }
-  route('/api/v1/spans', {
+  route('/api/v1/spans', DOCS.spans, {
     limits,
     source: SPANS,
     stream: (filter, options) => traces.streamSpans(filter, options),
     page: (filter, signal) => traces.pageSpans(filter, signal),
   })
-  route('/api/v1/logs', {
+  route('/api/v1/logs', DOCS.logs, {
     limits,
     source: LOG_RECORDS,
     stream: (filter, options) => logRecords.streamLogRecords(filter, options),
@@ -64,8 +89,9 @@ export function recordRoutes(app: FastifyInstance, { repositories, limits }: Rec
     {
       schema: {
         querystring: filterSchema({ ...POINT_COLUMNS, texts }, PAGING_PARAMETERS),
-        params: { type: 'object', properties: { name: TEXT_PARAMETER } },
+        params: { type: 'object', properties: { name: METRIC_NAME } },
       },
+      config: { docs: DOCS.points },
     },
     (request, reply) => {
       const { name } = request.params

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { ServiceRepository } from '../../repositories/service-repository.ts'
 import { SPAN_COLUMNS } from '../../repositories/trace-repository.ts'
+import { answers, list } from '../openapi/answers.ts'
+import type { RouteDocs } from '../openapi/route-docs.ts'
 import { sendList } from '../send-list.ts'
 import { type FilterQuery, filterSchema, readConditions } from './filter-query.ts'
 import type { RowLimits } from './query-parameters.ts'
@@ -13,11 +15,32 @@ export interface ServiceRoutesOptions {
 const { time, timeUnixNano, texts } = SPAN_COLUMNS
 const RANGE = filterSchema({ time, timeUnixNano, texts: { service: texts.service ?? 'service' } })
 
+const DOCS = {
+  services: {
+    operationId: 'listServices',
+    tag: 'services',
+    summary: 'Services with telemetry in the time range',
+    responses: answers(list('Service')),
+  },
+  operations: {
+    operationId: 'listOperations',
+    tag: 'services',
+    summary: 'What services do: names and kinds of spans that match, the most frequent first',
+    responses: answers(list('Operation')),
+  },
+  dependencies: {
+    operationId: 'listDependencies',
+    tag: 'services',
+    summary: 'Which services call which, the most frequent first',
+    responses: answers(list('Dependency')),
+  },
+} satisfies Readonly<Record<string, RouteDocs>>
+
 /** Which services there are, what they do, and whom they call. */
 export function serviceRoutes(app: FastifyInstance, { services, limits }: ServiceRoutesOptions): void {
   app.get<{ Querystring: FilterQuery }>(
     '/api/v1/services',
-    { schema: { querystring: RANGE } },
+    { schema: { querystring: RANGE }, config: { docs: DOCS.services } },
     (request, reply) => {
       const conditions = readConditions(request.query)
       return sendList(request, reply, {
@@ -28,7 +51,7 @@ export function serviceRoutes(app: FastifyInstance, { services, limits }: Servic
   )
   app.get<{ Querystring: FilterQuery }>(
     '/api/v1/operations',
-    { schema: { querystring: filterSchema(SPAN_COLUMNS) } },
+    { schema: { querystring: filterSchema(SPAN_COLUMNS) }, config: { docs: DOCS.operations } },
     (request, reply) => {
       const conditions = readConditions(request.query)
       return sendList(request, reply, {
@@ -39,7 +62,7 @@ export function serviceRoutes(app: FastifyInstance, { services, limits }: Servic
   )
   app.get<{ Querystring: FilterQuery }>(
     '/api/v1/dependencies',
-    { schema: { querystring: RANGE } },
+    { schema: { querystring: RANGE }, config: { docs: DOCS.dependencies } },
     (request, reply) => {
       const conditions = readConditions(request.query)
       return sendList(request, reply, {

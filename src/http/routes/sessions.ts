@@ -3,6 +3,8 @@ import { SESSION_COLUMNS, type SessionRepository } from '../../repositories/sess
 import { readSessionView } from '../../repositories/session-view.ts'
 import { clientGone } from '../client-gone.ts'
 import { jsonDocument } from '../encoders/json-document.ts'
+import { answers, list, one } from '../openapi/answers.ts'
+import type { RouteDocs } from '../openapi/route-docs.ts'
 import { sendProblem } from '../problem.ts'
 import { sendBody } from '../send-body.ts'
 import { sendList } from '../send-list.ts'
@@ -24,18 +26,42 @@ export interface SessionRoutesOptions {
 const { session: _, ...texts } = SESSION_COLUMNS.texts
 const schema = { querystring: filterSchema({ ...SESSION_COLUMNS, texts }) }
 
+const params = {
+  type: 'object',
+  properties: { id: { ...TEXT_PARAMETER, description: 'Id of the session or conversation.' } },
+}
+
+const DOCS = {
+  sessions: {
+    operationId: 'listSessions',
+    tag: 'llm',
+    summary: 'Sessions of users, the newest first',
+    responses: answers(list('Session')),
+  },
+  session: {
+    operationId: 'getSession',
+    tag: 'llm',
+    summary: 'One session with its turns in order',
+    responses: answers(one('SessionView', 'Turn'), { notFound: true }),
+  },
+} satisfies Readonly<Record<string, RouteDocs>>
+
 /** Sessions of users, and one of them with its turns in order. */
 export function sessionRoutes(app: FastifyInstance, { sessions, limits }: SessionRoutesOptions): void {
-  app.get<{ Querystring: FilterQuery }>('/api/v1/sessions', { schema }, (request, reply) => {
-    const conditions = readConditions(request.query)
-    return sendList(request, reply, {
-      limits,
-      read: (limit, signal) => sessions.streamSessions({ ...conditions, limit }, signal),
-    })
-  })
+  app.get<{ Querystring: FilterQuery }>(
+    '/api/v1/sessions',
+    { schema, config: { docs: DOCS.sessions } },
+    (request, reply) => {
+      const conditions = readConditions(request.query)
+      return sendList(request, reply, {
+        limits,
+        read: (limit, signal) => sessions.streamSessions({ ...conditions, limit }, signal),
+      })
+    },
+  )
   app.get<{ Querystring: FilterQuery; Params: { id: string } }>(
     '/api/v1/sessions/:id',
-    { schema: { ...schema, params: { type: 'object', properties: { id: TEXT_PARAMETER } } } },
+    { schema: { ...schema, params }, config: { docs: DOCS.session } },
     async (request, reply) => {
       const { query, headers, params } = request
       const format = readFormat(query, headers.accept)

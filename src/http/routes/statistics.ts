@@ -8,9 +8,11 @@ import {
   SPAN_STATISTICS,
   type StatisticsRepository,
 } from '../../repositories/statistics-repository.ts'
+import { answers, list } from '../openapi/answers.ts'
+import type { RouteDocs } from '../openapi/route-docs.ts'
 import { sendList } from '../send-list.ts'
 import { type FilterQuery, filterSchema, readConditions } from './filter-query.ts'
-import { type RowLimits, TEXT_PARAMETER } from './query-parameters.ts'
+import { groupsParameter, type RowLimits, STEP_PARAMETER } from './query-parameters.ts'
 
 export interface StatisticsRoutesOptions {
   readonly statistics: StatisticsRepository
@@ -24,14 +26,15 @@ export function statisticsRoutes(
   app: FastifyInstance,
   { statistics, limits }: StatisticsRoutesOptions,
 ): void {
-  const route = (url: string, source: GroupedSource, usual: string) => {
-    const others = { by: TEXT_PARAMETER, step: { type: 'string', maxLength: 32 } }
+  const route = (url: string, source: GroupedSource, { usual, ...docs }: RouteDocs & { usual: string }) => {
+    const groups = Object.keys(source.groups)
+    const others = { by: groupsParameter(groups, usual), step: STEP_PARAMETER }
     const schema = { querystring: filterSchema(source.columns, others) }
-    app.get<{ Querystring: GroupedQuery }>(url, { schema }, (request, reply) => {
+    app.get<{ Querystring: GroupedQuery }>(url, { schema, config: { docs } }, (request, reply) => {
       const { query } = request
       const conditions = readConditions(query)
       const grouping = {
-        by: readGroups(query.by ?? usual, Object.keys(source.groups)),
+        by: readGroups(query.by, groups),
         step: readStep(query.step),
       }
       return sendList(request, reply, {
@@ -41,8 +44,32 @@ export function statisticsRoutes(
       })
     })
   }
-  route('/api/v1/traces/stats', SPAN_STATISTICS, 'service')
-  route('/api/v1/llm/usage', LLM_USAGE, 'model')
-  route('/api/v1/logs/levels', LOG_LEVELS, 'level')
-  route('/api/v1/metrics/stats', METRIC_STATISTICS, 'name')
+  route('/api/v1/traces/stats', SPAN_STATISTICS, {
+    usual: 'service',
+    operationId: 'countSpans',
+    tag: 'traces',
+    summary: 'Counts, errors and durations of spans',
+    responses: answers(list('SpanStatistics')),
+  })
+  route('/api/v1/llm/usage', LLM_USAGE, {
+    usual: 'model',
+    operationId: 'sumModelUsage',
+    tag: 'llm',
+    summary: 'Calls of models: tokens, cost, errors, latency, time to the first token',
+    responses: answers(list('ModelUsage')),
+  })
+  route('/api/v1/logs/levels', LOG_LEVELS, {
+    usual: 'level',
+    operationId: 'countLogRecords',
+    tag: 'logs',
+    summary: 'Log records by level',
+    responses: answers(list('LogLevelCount')),
+  })
+  route('/api/v1/metrics/stats', METRIC_STATISTICS, {
+    usual: 'name',
+    operationId: 'countDataPoints',
+    tag: 'metrics',
+    summary: 'Data points and series of metrics',
+    responses: answers(list('MetricStatistics')),
+  })
 }

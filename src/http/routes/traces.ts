@@ -5,10 +5,34 @@ import { SPAN_COLUMNS, type TraceRepository } from '../../repositories/trace-rep
 import { readTraceView, type TraceViewRepositories } from '../../repositories/trace-view.ts'
 import { clientGone } from '../client-gone.ts'
 import { jsonDocument } from '../encoders/json-document.ts'
+import { answers, one, pages } from '../openapi/answers.ts'
+import type { RouteDocs } from '../openapi/route-docs.ts'
 import { sendProblem } from '../problem.ts'
 import { type FilterQuery, filterSchema, readConditions } from './filter-query.ts'
 import { PAGING_PARAMETERS, pagedQuery, readCursor } from './paging.ts'
 import { contentTypeOf, type RowLimits, readPageLimit } from './query-parameters.ts'
+
+const DOCS = {
+  traces: {
+    operationId: 'listTraces',
+    tag: 'traces',
+    summary: 'Traces with a span that matches, the newest first',
+    responses: answers(pages('TraceSummary')),
+  },
+  trace: {
+    operationId: 'getTrace',
+    tag: 'traces',
+    summary: 'One trace as its tree is read, with what was said in it',
+    description: 'At most 10,000 spans; all of a larger trace are /api/v1/spans?traceId=.',
+    responses: answers(one('Trace'), { notFound: true }),
+  },
+  span: {
+    operationId: 'getSpan',
+    tag: 'traces',
+    summary: 'One span',
+    responses: answers(one('Span'), { notFound: true }),
+  },
+} satisfies Readonly<Record<string, RouteDocs>>
 
 /** Traces that match, and one trace: all its spans as its tree is read, with what was said in them. Spans alone, of a trace of any size, are `/api/v1/spans?traceId=`. */
 export function traceRoutes(
@@ -24,6 +48,7 @@ export function traceRoutes(
         querystring: { type: 'object', additionalProperties: false, properties: {} },
         params: { type: 'object', properties: { traceId: FILTER_WORDS.traceId } },
       },
+      config: { docs: DOCS.trace },
     },
     async ({ params: { traceId } }, reply) => {
       const view = await readTraceView(repositories, traceId, clientGone(reply))
@@ -51,6 +76,7 @@ function oneSpan(app: FastifyInstance, traces: TraceRepository): void {
         querystring: { type: 'object', additionalProperties: false, properties: {} },
         params: { type: 'object', properties: { traceId, spanId } },
       },
+      config: { docs: DOCS.span },
     },
     async ({ params }, reply) => {
       const filter = { ...params, order: 'asc', limit: 1 } as const
@@ -78,7 +104,7 @@ function traceList(
   const { format: _, ...others } = properties
   app.get<{ Querystring: TraceQuery }>(
     '/api/v1/traces',
-    { schema: { querystring: { ...schema, properties: others } } },
+    { schema: { querystring: { ...schema, properties: others } }, config: { docs: DOCS.traces } },
     async (request, reply) => {
       const limit = readPageLimit(request.query, limits)
       const conditions = readConditions(request.query)

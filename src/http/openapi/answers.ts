@@ -1,0 +1,75 @@
+import type { ComponentName } from './component-schemas.ts'
+import { arrayOf, type JsonSchema, mark, object, ref, text } from './json-schema.ts'
+import type { PROBLEM_RESPONSES } from './operation-schemas.ts'
+import type { Content, Response, RouteDocs } from './route-docs.ts'
+
+const NDJSON =
+  'An answer that is cut off may say so in a last line, {"error": {"status", "title", "detail"}}; its connection ends without the end of the body.'
+
+/** Pages of JSON; where there are `columns`, all of it as NDJSON and CSV too. */
+export function pages(
+  item: ComponentName,
+  columns?: readonly (readonly [name: string, sql: string])[],
+): Content {
+  const nextCursor = {
+    type: ['string', 'null'],
+    description:
+      'As cursor, with the other parameters as they are, it gives the next page; null on the last one.',
+  }
+  return {
+    ...json(object({ data: arrayOf(ref(item)), nextCursor })),
+    ...(columns && {
+      ...lines(item),
+      'text/csv': {
+        schema: text(`RFC 4180, with a line of names first: ${columns.map(([name]) => name).join(', ')}.`),
+      },
+    }),
+  }
+}
+
+/** A list that has no pages, as JSON or NDJSON. */
+export function list(item: ComponentName): Content {
+  const isCut = mark('There is more than this: ask for a shorter time range, a higher limit, or NDJSON.')
+  return {
+    ...json(object({ data: arrayOf(ref(item)), nextCursor: { type: 'null' } }, { isCut })),
+    ...lines(item),
+  }
+}
+
+/** One thing as JSON; where it has `items`, these alone as NDJSON too. */
+export function one(name: ComponentName, items?: ComponentName): Content {
+  return { ...json(ref(name)), ...(items && lines(items)) }
+}
+
+/** The responses of a route that reads PostgreSQL. */
+export function answers(
+  content: Content,
+  { description = 'What was found.', notFound = false } = {},
+): RouteDocs['responses'] {
+  return {
+    200: { description, content },
+    400: problem('BadRequest'),
+    ...(notFound && { 404: problem('NotFound') }),
+    500: problem('Failed'),
+    503: problem('Unavailable'),
+    504: problem('TookTooLong'),
+  }
+}
+
+/** The response to a request that needs nothing but the service. */
+export function answer(description: string, content: Content): Response {
+  return { description, content }
+}
+
+/** A response that several routes have. */
+export function problem(name: keyof typeof PROBLEM_RESPONSES) {
+  return { $ref: `#/components/responses/${name}` }
+}
+
+function json(schema: JsonSchema): Content {
+  return { 'application/json': { schema } }
+}
+
+function lines(item: ComponentName): Content {
+  return { 'application/x-ndjson': { schema: text(`A ${item} as JSON in each line. ${NDJSON}`) } }
+}
