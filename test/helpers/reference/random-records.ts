@@ -102,19 +102,20 @@ export interface ModelledRecords {
 const maybe = <T>(values: readonly T[]): fc.Arbitrary<T | undefined> =>
   fc.option(fc.constantFrom(...values), { nil: undefined })
 
-/** Over three days before `nowMs` and the minutes after it, at and beside the midnights between. */
-function times(nowMs: number): fc.Arbitrary<bigint> {
+/** Of three days before `nowMs` and the minutes after it, at and beside the midnights between: in three groups, each of less than a day. */
+function times(nowMs: number): readonly fc.Arbitrary<bigint>[] {
   const now = ((BigInt(nowMs) * 1_000_000n) / SECOND) * SECOND
   const midnight = (now / DAY) * DAY
-  const instants = [
-    ...[20n, -5n, -6n, -40n, -180n].map((minutes) => now + minutes * MINUTE),
-    ...[midnight, midnight - 1n, midnight - 1000n, midnight - 2n * HOUR, midnight - DAY, midnight - DAY - 1n],
-    now - 26n * HOUR,
-  ]
   const beside = [0n, 0n, 0n, 1n, 2n, 999n, 1000n, 1001n, 1_000_000n, SECOND, 30n * SECOND, 61n * SECOND]
-  return fc
-    .tuple(fc.constantFrom(...instants), fc.constantFrom(...beside))
-    .map(([instant, offset]) => instant + offset)
+  return [
+    [20n, -5n, -6n, -40n, -180n].map((minutes) => now + minutes * MINUTE),
+    [midnight, midnight - 1n, midnight - 1000n, midnight - 2n * HOUR],
+    [midnight - DAY, midnight - DAY - 1n, now - 26n * HOUR],
+  ].map((instants) =>
+    fc
+      .tuple(fc.constantFrom(...instants), fc.constantFrom(...beside))
+      .map(([instant, offset]) => instant + offset),
+  )
 }
 
 const origin = fc
@@ -184,20 +185,24 @@ function callAttributes(of: Call): Record<string, unknown> {
 const hex = (value: bigint, digits: number) => value.toString(16).padStart(digits, '0')
 
 function arbitrarySpans(nowMs: number, traceCount: number): fc.Arbitrary<ModelledSpan[]> {
-  const span = fc.record({
-    at: times(nowMs),
-    origin,
-    parent: fc.nat({ max: 9 }),
-    name: fc.constantFrom(...SPAN_NAMES),
-    kind: fc.constantFrom(...KINDS),
-    status: fc.constantFrom(...STATUSES),
-    message: maybe(['failed']),
-    durationNs: maybe(DURATIONS),
-    attributes: looseAttributes,
-    call: fc.option(call, { nil: {} as Call }),
-  })
+  const span = (at: fc.Arbitrary<bigint>) =>
+    fc.record({
+      at,
+      origin,
+      parent: fc.nat({ max: 9 }),
+      name: fc.constantFrom(...SPAN_NAMES),
+      kind: fc.constantFrom(...KINDS),
+      status: fc.constantFrom(...STATUSES),
+      message: maybe(['failed']),
+      durationNs: maybe(DURATIONS),
+      attributes: looseAttributes,
+      call: fc.option(call, { nil: {} as Call }),
+    })
   const traceHead = fc.bigInt({ min: 1n, max: 2n ** 100n }).map((id) => id << 16n)
-  const trace = fc.tuple(traceHead, fc.array(span, { minLength: 1, maxLength: 9 }))
+  // A trace takes less than a day: what a list tells of a longer one is left open.
+  const trace = fc
+    .constantFrom(...times(nowMs))
+    .chain((at) => fc.tuple(traceHead, fc.array(span(at), { minLength: 1, maxLength: 9 })))
   return fc.array(trace, { minLength: traceCount, maxLength: traceCount }).map((traces) => {
     const spans: ModelledSpan[] = []
     traces.forEach(([head, drawn], number) => {
@@ -252,7 +257,7 @@ function arbitraryLogs(
     { weight: 1, arbitrary: fc.constant(undefined) },
   )
   const log = fc.record({
-    at: times(nowMs),
+    at: fc.oneof(...times(nowMs)),
     origin,
     body,
     name: maybe(EVENT_NAMES),
