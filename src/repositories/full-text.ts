@@ -64,13 +64,14 @@ export function fullTextSql(search: FullText, column: string, add: (value: strin
   const query = search
     .map((terms) => terms.map((term) => termSql(term, add)).join(' && '))
     .map((terms) => `(${terms})`)
-  const letters = search.map((terms) =>
-    terms.flatMap(lettersOf).map((word) => `${column} ilike ${add(`%${word}%`)}`),
-  )
-  const isFirstSeen = letters.every((conditions) => conditions.length > 0)
-  const first = letters.map((conditions) => `(${conditions.join(' and ')})`).join(' or ')
   const words = `${bodyWords(column)} @@ (${query.join(' || ')})`
-  return isFirstSeen ? `(${first}) and ${words}` : words
+  const letters = search.map((terms) => terms.flatMap(lettersOf))
+  // A parameter that nothing uses is an error of PostgreSQL.
+  if (letters.some((found) => found.length === 0)) return words
+  const first = letters.map((found) =>
+    found.map((word) => `${column} ilike ${add(`%${word}%`)}`).join(' and '),
+  )
+  return `(${first.map((conditions) => `(${conditions})`).join(' or ')}) and ${words}`
 }
 
 function termSql({ text, kind, isExcluded }: TextTerm, add: (value: string) => string): string {
