@@ -52,9 +52,12 @@ async function queryLogs(flags: QueryFlags): Promise<void> {
   const { order, limit } = flags
   const filter = { ...readConditions(flags, LOG_RECORD_COLUMNS), ...(order !== undefined && { order }) }
   await runQuery(flags, ({ logRecords, output }) => {
-    const stream = logRecords.streamLogRecords.bind(logRecords)
+    const reads = {
+      stream: logRecords.streamLogRecords.bind(logRecords),
+      page: logRecords.pageLogRecords.bind(logRecords),
+    }
     return writeListing(
-      recordListing({ noun: 'log records', source: LOG_RECORDS, columns: COLUMNS, filter, stream }),
+      recordListing({ noun: 'log records', source: LOG_RECORDS, columns: COLUMNS, filter, reads }),
       limit,
       output,
     )

@@ -42,8 +42,8 @@ export function pointListing(
   metrics: MetricRepository,
   filter: Omit<RecordFilter, 'limit'>,
 ): Listing<PointRow> {
-  const stream = metrics.streamPoints.bind(metrics)
-  return recordListing({ noun: 'points', source: POINTS, columns: COLUMNS, filter, stream })
+  const reads = { stream: metrics.streamPoints.bind(metrics), page: metrics.pagePoints.bind(metrics) }
+  return recordListing({ noun: 'points', source: POINTS, columns: COLUMNS, filter, reads })
 }
 
 /** `12.5 ms`; of a histogram `count 3, sum 12.5 ms, min 1 ms, max 8 ms`. */

@@ -54,9 +54,9 @@ async function querySpans(flags: QueryFlags): Promise<void> {
   const { order, limit } = flags
   const filter = { ...readConditions(flags, SPAN_COLUMNS), ...(order !== undefined && { order }) }
   await runQuery(flags, ({ traces, output }) => {
-    const stream = traces.streamSpans.bind(traces)
+    const reads = { stream: traces.streamSpans.bind(traces), page: traces.pageSpans.bind(traces) }
     return writeListing(
-      recordListing({ noun: 'spans', source: SPANS, columns: COLUMNS, filter, stream }),
+      recordListing({ noun: 'spans', source: SPANS, columns: COLUMNS, filter, reads }),
       limit,
       output,
     )
