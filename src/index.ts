@@ -23,22 +23,38 @@ export { createPool, type PoolOptions } from './pool.ts'
 export { createProducer } from './producer.ts'
 export { readPrices } from './read-prices.ts'
 export { readPrivacy } from './read-privacy.ts'
+export { BadParameter } from './repositories/bad-parameter.ts'
 export {
   DeadLetterRepository,
   type FindLetters,
   type LetterJson,
 } from './repositories/dead-letter-repository.ts'
 export { type EvaluationGroup, EvaluationRepository } from './repositories/evaluation-repository.ts'
+export type { RecordFilter } from './repositories/filter.ts'
+export { FILTER_WORDS, type FilterWord } from './repositories/filter-words.ts'
+export type { FullText } from './repositories/full-text.ts'
+export type { GroupedSource, Grouping } from './repositories/grouped-query.ts'
 export type { LetterFilter } from './repositories/letter-filter.ts'
 export { LogRecordRepository } from './repositories/log-record-repository.ts'
 export { MetricRepository } from './repositories/metric-repository.ts'
 export type { Aggregate } from './repositories/metrics/aggregates.ts'
 export type { MetricQuery } from './repositories/metrics/metric-query.ts'
+export type { PageRow } from './repositories/page-records.ts'
+export type { RecordPosition, TracePosition } from './repositories/page-token.ts'
+export type { TracePage } from './repositories/page-traces.ts'
+export { type Conditions, readFilter, type WrittenFilter } from './repositories/read-filter.ts'
 export { type ServiceFilter, ServiceRepository } from './repositories/service-repository.ts'
 export { SessionRepository } from './repositories/session-repository.ts'
 export { readSessionView, type SessionView } from './repositories/session-view.ts'
-export { StatisticsRepository } from './repositories/statistics-repository.ts'
-export { TraceRepository } from './repositories/trace-repository.ts'
+export {
+  LLM_USAGE,
+  LOG_LEVELS,
+  METRIC_STATISTICS,
+  SPAN_STATISTICS,
+  StatisticsRepository,
+} from './repositories/statistics-repository.ts'
+export type { StreamOptions } from './repositories/stream-records.ts'
+export { type FoundTrace, TraceRepository } from './repositories/trace-repository.ts'
 export { readTraceView, type TraceView } from './repositories/trace-view.ts'
 export { type Role, type Service, type ServiceOptions, startService } from './service.ts'
 export type { Settings } from './settings.ts'

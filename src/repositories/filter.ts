@@ -94,7 +94,7 @@ export function whereSql(
   add(columns.timeUnixNano, '>= ?::bigint', from)
   add(columns.time, '>= ?::timestamptz', from === undefined ? undefined : microseconds(from))
   add(columns.timeUnixNano, '< ?::bigint', to)
-  add(columns.time, '<= ?::timestamptz', to === undefined ? undefined : microseconds(to))
+  if (to !== undefined) add(columns.time, `${beforeSql(to)} ?::timestamptz`, microseconds(to))
   for (const word of TEXT_WORDS) add(columns.texts[word], '= ?', filter[word])
   add(columns.traceId, '= ?::uuid', filter.traceId)
   add(columns.spanId, '= ?', filter.spanId?.toLowerCase())
@@ -127,6 +127,11 @@ function formsOf(key: string, value: string): readonly string[] {
   const name = JSON.stringify(key)
   const isLiteral = /^(?:-?(?:0|[1-9]\d{0,30})(?:\.\d{1,30})?|true|false|null)$/.test(value)
   return [`{${name}:${JSON.stringify(value)}}`, ...(isLiteral ? [`{${name}:${value}}`] : [])]
+}
+
+/** How the microseconds of a time before `unixNano` compare with its own: what is before a midnight is not looked for in the day that begins then. */
+export function beforeSql(unixNano: bigint): '<' | '<=' {
+  return unixNano % 1000n === 0n ? '<' : '<='
 }
 
 /** Unix nanoseconds as a `timestamptz` literal, cut to its microseconds. */

@@ -1,3 +1,4 @@
+import { bodyWords } from '../retention/body-words.ts'
 import { BadParameter } from './bad-parameter.ts'
 
 /** What a body must have, or must not: words in a row, or the beginning of a word. */
@@ -9,9 +10,6 @@ export interface TextTerm {
 
 /** Any of these lists, all terms of which must hold. */
 export type FullText = readonly (readonly TextTerm[])[]
-
-/** Characters of a body that are searched: a `tsvector` takes 1 MB at most, which so many never pass. */
-export const SEARCHED_CHARACTERS = 100_000
 
 /** An excluded or plain phrase in quotes, or anything up to a blank. A quote that is never closed is a blank. */
 const TERM = /(-?)"([^"]*)"|([^\s"]+)/gu
@@ -57,8 +55,8 @@ function bareTerm(bare: string): TextTerm {
 }
 
 /**
- * A search as a condition of SQL on a column of text. The words of each body are those of PostgreSQL's text search configuration `simple`, and of its first
- * {@link SEARCHED_CHARACTERS} characters. A body without an index is first looked through for the letters of the words, which costs a tenth of taking it to words.
+ * A search as a condition of SQL on a column of text. The words of each body are those of PostgreSQL's text search configuration `simple`, and of the
+ * beginning of a very long one (see {@link bodyWords}). A body without an index is first looked through for the letters of the words, which costs a tenth of taking it to words.
  *
  * @param add gives the parameter for a value, `$1`.
  */
@@ -66,18 +64,14 @@ export function fullTextSql(search: FullText, column: string, add: (value: strin
   const query = search
     .map((terms) => terms.map((term) => termSql(term, add)).join(' && '))
     .map((terms) => `(${terms})`)
-  const letters = search.map((terms) =>
-    terms.flatMap(lettersOf).map((word) => `${column} ilike ${add(`%${word}%`)}`),
+  const words = `${bodyWords(column)} @@ (${query.join(' || ')})`
+  const letters = search.map((terms) => terms.flatMap(lettersOf))
+  // A parameter that nothing uses is an error of PostgreSQL.
+  if (letters.some((found) => found.length === 0)) return words
+  const first = letters.map((found) =>
+    found.map((word) => `${column} ilike ${add(`%${word}%`)}`).join(' and '),
   )
-  const isFirstSeen = letters.every((conditions) => conditions.length > 0)
-  const first = letters.map((conditions) => `(${conditions.join(' and ')})`).join(' or ')
-  const words = `${searchedWordsSql(column)} @@ (${query.join(' || ')})`
-  return isFirstSeen ? `(${first}) and ${words}` : words
-}
-
-/** SQL of the words of a body: that of the index, so that it is used. */
-export function searchedWordsSql(column: string): string {
-  return `to_tsvector('simple', left(${column}, ${SEARCHED_CHARACTERS}))`
+  return `(${first.map((conditions) => `(${conditions})`).join(' or ')}) and ${words}`
 }
 
 function termSql({ text, kind, isExcluded }: TextTerm, add: (value: string) => string): string {

@@ -123,7 +123,7 @@ export class MetricRepository {
         ) newest on true
         ${series.where} and m.name = $${values.push(name)}
       ) as newest
-      join point_view using (series_id, time, entry_ms, entry_seq, record_index)
+      join (select * from point_view ${where}) as point_view using (series_id, time, entry_ms, entry_seq, record_index)
       order by service, series_id limit $${values.push(limit)}`
     return streamRows(this.#pool, { text, values }, signal)
   }

@@ -11,8 +11,8 @@ export interface NewestOptions {
 /**
  * SQL of the first records that match, as many as the limit says, by `order`: their services and what they are ordered by.
  *
- * There is no index on time alone, which would cost ingest: the first of all are among the first of each service, and those the index has. Who asks for one service, trace
- * or session has an index for it.
+ * There is no index on time alone, which would cost ingest: the first of all are among the first of each service, and those the index has. One service, trace
+ * or session and errors have an index of their own.
  *
  * @param source that is indexed by service.
  */
@@ -25,8 +25,7 @@ export function newestSql(
   const within = rangeSql(columns.time, range, values)
   const limited = `order by ${orderSql(columns, filter.order)} limit $${values.push(filter.limit)}`
   const keys = [...keyColumns(columns), ...more].join(', ')
-  const isFew = [filter.service, filter.traceId, filter.session].some((word) => word !== undefined)
-  if (isFew) return { text: `select ${keys} from ${view} ${where} ${within} ${limited}`, values }
+  if (hasIndex(filter)) return { text: `select ${keys} from ${view} ${where} ${within} ${limited}`, values }
   const text = `
     select first.* from (${SERVICES}) services
     cross join lateral (
@@ -35,6 +34,16 @@ export function newestSql(
     ${limited}`
   return { text, values }
 }
+
+/** Whether there is an index of what is asked for. Of errors it is one on time: most services may have none. */
+function hasIndex({ service, traceId, session, status, minSeverityNumber }: RecordFilter): boolean {
+  const isOne = service !== undefined || traceId !== undefined || session !== undefined
+  return isOne || status === ERROR || (minSeverityNumber !== undefined && minSeverityNumber >= FIRST_ERROR)
+}
+
+/** As the indexes spans_errors and log_records_errors have them. */
+const ERROR = 2
+const FIRST_ERROR = 17
 
 /** SQL of the order of records: by their time, then by their entries. */
 export function orderSql(columns: FilterColumns, order: 'asc' | 'desc'): string {

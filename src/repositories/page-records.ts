@@ -66,7 +66,8 @@ function pageQuery(source: RecordSource, filter: PageFilter, range: TimeRange): 
   }
   // The keys first, then the records: only those of the page are made JSON of.
   const { text: keys, values } = newestSql(source, { ...filter, order }, { range })
-  const within = rangeSql(columns.time, range, values)
+  // Of the view: by the same column of the keys no partition would be left out before the query runs.
+  const within = rangeSql(`${view}.${columns.time}`, range, values)
   const text = `select ${select} from (${keys}) as page join ${view} using (${keyColumns(columns).join(', ')}) where true ${within} ${by}`
   return { text, values }
 }

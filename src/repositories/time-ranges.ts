@@ -66,11 +66,13 @@ export function rangesWithin(
   ranges: readonly TimeRange[],
   { from, to }: { readonly from?: bigint; readonly to?: bigint },
 ): readonly TimeRange[] {
-  const [fromMs, toMs] = [from, to].map((nanos) => nanos && Number(nanos / NANOS_PER_MS))
+  const fromMs = from && Number(from / NANOS_PER_MS)
+  // The first whole millisecond that is not before the end.
+  const toMs = to && Number((to + NANOS_PER_MS - 1n) / NANOS_PER_MS)
   return ranges.filter(
     (range) =>
       (fromMs === undefined || range.toMs === undefined || range.toMs > fromMs) &&
-      (toMs === undefined || range.fromMs === undefined || range.fromMs <= toMs),
+      (toMs === undefined || range.fromMs === undefined || range.fromMs < toMs),
   )
 }
 

@@ -53,6 +53,7 @@ describe('full text', () => {
     ['refused OR reset', [0, 1, 3]],
     ['refused upstream OR reset peer', [0, 1]],
     ['refused -upstream', [3]],
+    ['refused OR -connection -needle', [0, 3, 4, 5, 6, 7, 8, 9, 10, 11]],
     ['connection -"timed out" -reset', [0]],
     ['conn*', [0, 1, 2]],
     ['insuff* fun*', [3]],

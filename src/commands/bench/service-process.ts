@@ -21,6 +21,10 @@ export const SERVICE_SETTINGS = [
 ] as const
 
 export interface ServiceProcessOptions {
+  /** Default: ingest. */
+  readonly role?: 'ingest' | 'api'
+  /** Default: any free one. */
+  readonly httpPort?: number
   readonly streamPrefix: string
   /** How many entries stay in a stream that was read; the default setting when undefined. */
   readonly keepEntries?: number
@@ -30,7 +34,7 @@ export interface ServiceProcessOptions {
   readonly cpuProf?: string | undefined
 }
 
-/** `observatory serve --only ingest` in a process of its own. */
+/** `observatory serve` of one role in a process of its own. */
 export class ServiceProcess {
   readonly #child: ChildProcess
   readonly #exited: Promise<unknown>
@@ -38,22 +42,26 @@ export class ServiceProcess {
   constructor({ settings, databaseUrl, redisUrl, folder }: BenchSetup, options: ServiceProcessOptions) {
     const profile = options.cpuProf === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.cpuProf}`]
     const tuned = SERVICE_SETTINGS.map((key) => [settingName(key), String(settings[key])])
-    this.#child = spawn(process.execPath, [...profile, LAUNCHER, 'serve', '--only', 'ingest'], {
-      env: {
-        PATH: process.env.PATH,
-        HOME: process.env.HOME,
-        OBSERVATORY_CONFIG: join(folder, 'observatory.yaml'),
-        DATABASE_URL: databaseUrl,
-        REDIS_URL: redisUrl,
-        STREAM_PREFIX: options.streamPrefix,
-        HTTP_PORT: '0',
-        LOG_LEVEL: 'error',
-        ...Object.fromEntries(tuned),
-        ...(options.keepEntries !== undefined && { STREAM_KEEP_ENTRIES: String(options.keepEntries) }),
-        ...(options.acceptPastDays !== undefined && { ACCEPT_PAST_DAYS: String(options.acceptPastDays) }),
+    this.#child = spawn(
+      process.execPath,
+      [...profile, LAUNCHER, 'serve', '--only', options.role ?? 'ingest'],
+      {
+        env: {
+          PATH: process.env.PATH,
+          HOME: process.env.HOME,
+          OBSERVATORY_CONFIG: join(folder, 'observatory.yaml'),
+          DATABASE_URL: databaseUrl,
+          REDIS_URL: redisUrl,
+          STREAM_PREFIX: options.streamPrefix,
+          HTTP_PORT: String(options.httpPort ?? 0),
+          LOG_LEVEL: 'error',
+          ...Object.fromEntries(tuned),
+          ...(options.keepEntries !== undefined && { STREAM_KEEP_ENTRIES: String(options.keepEntries) }),
+          ...(options.acceptPastDays !== undefined && { ACCEPT_PAST_DAYS: String(options.acceptPastDays) }),
+        },
+        stdio: ['ignore', 'ignore', 'inherit'],
       },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    })
+    )
     this.#exited = once(this.#child, 'exit')
     this.#exited.catch(() => undefined)
   }

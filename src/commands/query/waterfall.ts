@@ -11,10 +11,10 @@ export interface WaterfallOptions {
 
 const GAP = '  '
 const INDENT = 2
-const MAX_SERVICE = 16
 const MIN_DETAIL = 12
-/** Shares of the terminal: names may take so much, the bar has at least so much. */
-const NAME_SHARE = 0.4
+/** Shares of the terminal: names and services may take so much, the bar has at least so much. Together they fit into 80 columns. */
+const NAME_SHARE = 0.35
+const SERVICE_SHARE = 0.15
 const BAR_SHARE = 0.15
 
 interface Layout {
@@ -99,7 +99,7 @@ function layOut(
     lines.reduce((so, line) => Math.min(most, Math.max(so, textWidth(fitLine(text(line), most)))), least)
   const nameRoom = Math.max(20, Math.floor(width * NAME_SHARE))
   const name = widest(({ span }) => indented(span, nameRoom), 'SPAN'.length, nameRoom)
-  const service = widest(({ span }) => span.service, 'SERVICE'.length, MAX_SERVICE)
+  const service = widest(({ span }) => span.service, 'SERVICE'.length, Math.floor(width * SERVICE_SHARE))
   const duration = widest(({ length }) => length, 'DURATION'.length, 'DURATION'.length + 2)
   const left = width - name - service - duration - 3 * GAP.length
   const leastBar = Math.floor(width * BAR_SHARE)

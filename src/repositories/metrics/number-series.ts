@@ -1,4 +1,4 @@
-import { microseconds } from '../filter.ts'
+import { beforeSql, microseconds } from '../filter.ts'
 import type { SqlQuery } from '../stream-rows.ts'
 import { type Aggregate, quantileOf } from './aggregates.ts'
 import { LOOKBACK, type MetricQuery, type TimeSpan } from './metric-query.ts'
@@ -77,7 +77,7 @@ export function timeConditions(
     conditions.push(`and time_unix_nano >= ${parameter(from - lookback)}::bigint`)
   }
   if (to !== undefined) {
-    conditions.push(`and time <= ${parameter(microseconds(to))}::timestamptz`)
+    conditions.push(`and time ${beforeSql(to)} ${parameter(microseconds(to))}::timestamptz`)
     conditions.push(`and time_unix_nano < ${parameter(to)}::bigint`)
   }
   return conditions.join(' ')
