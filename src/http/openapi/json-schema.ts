@@ -3,7 +3,8 @@ export type JsonSchema = Readonly<Record<string, unknown>>
 
 type Members = Readonly<Record<string, JsonSchema>>
 
-interface ObjectSchema extends JsonSchema {
+/** A schema of an object, which can be extended. */
+export interface ObjectSchema extends JsonSchema {
   readonly required: readonly string[]
   readonly properties: Members
 }
