@@ -61,7 +61,7 @@ import { startTestService, type TestService } from '../helpers/test-service.ts'
 
 const SEED = Number(process.env.FILTERS_SEED ?? 20_261_127)
 /** By one word: words of a text are the most that can be asked. */
-const RUNS_ALONE = 3
+const RUNS_ALONE = 2
 const RUNS_OF_TEXT = 15
 const RUNS_TOGETHER = 15
 const RECORDS_PER_ENTRY = 37
