@@ -176,6 +176,7 @@ function route<O>(
   columns: FilterColumns,
   options: fc.Arbitrary<O>,
   check: (conditions: readonly Condition[], options: O) => Promise<void>,
+  { timesAsMany = 1 }: { readonly timesAsMany?: number } = {},
 ): Route {
   const words = filterWordsOf(columns)
   return {
@@ -183,7 +184,7 @@ function route<O>(
     words,
     asked: columns.attributes === undefined ? words : [...words, 'attr'],
     property: (conditions, numRuns) =>
-      fc.assert(fc.asyncProperty(conditions, options, check), { seed: SEED, numRuns }),
+      fc.assert(fc.asyncProperty(conditions, options, check), { seed: SEED, numRuns: numRuns * timesAsMany }),
   }
 }
 
@@ -523,6 +524,8 @@ const metricRoutes: readonly Route[] = [
         expect(time >= (times[index] ?? 0n), 'the oldest first').toBe(true)
       })
     },
+    // Five metrics, and many things to tell of each.
+    { timesAsMany: 8 },
   ),
   route(
     'metrics/queue/latest',
