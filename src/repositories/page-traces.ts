@@ -97,6 +97,9 @@ async function findTraces(
   const all = await partitionRanges(pool, source.table)
   const found = new Map<string, TracePosition>()
   const isFirst = (traceId: string) => !found.has(traceId)
+  // Others of the last nanosecond of the page before may have been on it: they are found again, and make no page.
+  const isNext = (trace: TracePosition) => after === undefined || isAfter(trace, after)
+  let next = 0
   for (const range of joinRanges(rangesWithin(all, older), RANGES_AT_ONCE)) {
     for (let spans = (filter.limit + 1) * SPANS_PER_TRACE; ; spans *= SPANS_PER_TRACE) {
       const rows = await readRows<FoundRow>(
@@ -110,12 +113,16 @@ async function findTraces(
         after === undefined
           ? new Set<string>()
           : await listedBefore(pool, { source, filter, after, traces }, signal)
-      const fresh = traces.filter(([traceId]) => !listed.has(traceId))
-      if (!hasAll && found.size + fresh.length <= filter.limit + 1) continue
-      for (const [traceId, newestUnixNano] of fresh) found.set(traceId, { traceId, newestUnixNano })
+      const fresh = traces
+        .filter(([traceId]) => !listed.has(traceId))
+        .map(([traceId, newestUnixNano]) => ({ traceId, newestUnixNano }))
+      const more = fresh.filter(isNext).length
+      if (!hasAll && next + more <= filter.limit) continue
+      for (const trace of fresh) found.set(trace.traceId, trace)
+      next += more
       break
     }
-    if (found.size > filter.limit + 1) break
+    if (next > filter.limit) break
   }
   return [...found.values()]
 }

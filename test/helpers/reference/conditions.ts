@@ -183,16 +183,21 @@ function time(
   { spans, logs, points, evaluations }: ModelledRecords,
   holds: (at: bigint, nanos: bigint) => boolean,
 ): fc.Arbitrary<Condition> {
-  const ats = [...new Set([...spans, ...logs, ...points, ...evaluations].map(({ at }) => at))]
+  const ofSignals = [spans, logs, points, evaluations].map((of) => fc.constantFrom(...of.map(({ at }) => at)))
   return fc
     .tuple(
-      fc.constantFrom(...ats),
-      fc.constantFrom(0n, 0n, 1n, -1n, 1000n, -86_400_000_000_000n),
-      fc.constantFrom<(nanos: bigint) => string>(
-        String,
-        rfc3339,
-        (nanos) => String(nanos / 1_000_000n),
-        (nanos) => String(nanos / 1_000_000_000n),
+      fc.oneof(...ofSignals),
+      // Mostly the very nanosecond, where a record is just inside or just outside.
+      fc.constantFrom(0n, 0n, 0n, 0n, 0n, 1n, -1n, 1000n, -86_400_000_000_000n),
+      fc.oneof(
+        { weight: 6, arbitrary: fc.constantFrom<(nanos: bigint) => string>(String, rfc3339) },
+        {
+          weight: 1,
+          arbitrary: fc.constantFrom<(nanos: bigint) => string>(
+            (nanos) => String(nanos / 1_000_000n),
+            (nanos) => String(nanos / 1_000_000_000n),
+          ),
+        },
       ),
     )
     .map(([at, beside, write]) => {

@@ -118,9 +118,15 @@ function times(nowMs: number): readonly fc.Arbitrary<bigint>[] {
   )
 }
 
-const origin = fc
-  .record({ service: fc.constantFrom(...SERVICES), environment: maybe(ENVIRONMENTS), host: maybe(['h1']) })
-  .map(({ service, environment, host }) => ({
+interface Origin {
+  readonly service: (typeof SERVICES)[number]
+  readonly environment?: (typeof ENVIRONMENTS)[number] | undefined
+  readonly host?: string | undefined
+}
+
+/** Where a record comes from: what is known of it, and how it is sent. */
+function originOf({ service, environment, host }: Origin) {
+  return {
     facts: { service, environment, host },
     json: {
       service,
@@ -133,7 +139,26 @@ const origin = fc
       },
       scope: { attributes: {} },
     },
-  }))
+  }
+}
+
+const origin = fc
+  .record({ service: fc.constantFrom(...SERVICES), environment: maybe(ENVIRONMENTS), host: maybe(['h1']) })
+  .map(originOf)
+
+/** Few, so that there are many points of each. */
+const SOURCES = [
+  {
+    origin: originOf({ service: 'api', environment: 'prod', host: 'h1' }),
+    attributes: { zone: 'a', alike: 42 },
+  },
+  {
+    origin: originOf({ service: 'api', environment: 'prod', host: 'h1' }),
+    attributes: { zone: 'b', alike: '42' },
+  },
+  { origin: originOf({ service: 'web', environment: 'test' }), attributes: { zone: 'a' } },
+  { origin: originOf({ service: 'unknown_service', host: 'h2' }), attributes: {} },
+]
 
 const looseAttributes = fc
   .record({
@@ -372,27 +397,25 @@ function arbitraryPoints(nowMs: number, count: number): fc.Arbitrary<ModelledPoi
   const point = fc.record({
     at,
     metric: fc.constantFrom(...METRICS),
-    origin,
-    zone: maybe(ZONES),
-    alike: maybe([42, '42']),
+    source: fc.constantFrom(...SOURCES),
     whole: fc.nat({ max: 50 }),
     begun: maybe([0n, 4n * MINUTE, 10n * MINUTE, 40n * MINUTE, 2n * HOUR]),
   })
   return fc.array(point, { minLength: count, maxLength: count }).map((points) =>
-    points.map(({ at: time, metric, zone, alike, whole, begun, ...each }, place) => {
-      const attributes = given({ zone, alike })
+    points.map(({ at: time, metric, source, whole, begun }, place) => {
+      const { attributes, origin: of } = source
       // The fraction tells points apart, and is exact.
       const value = whole + place / 1024
       const startedAt = begun === undefined ? undefined : time - begun
       return {
         ...{ at: time, place, attributes, value, startedAt, name: metric.name, type: metric.type },
-        ...each.origin.facts,
+        ...of.facts,
         unit: 'unit' in metric ? metric.unit : undefined,
         isDelta: 'temporality' in metric && metric.temporality === 'delta',
         isMonotonic: metric.type === 'counter',
-        series: JSON.stringify([metric.name, each.origin.json, attributes]),
+        series: JSON.stringify([metric.name, of.json, attributes]),
         json: given({
-          ...{ ...metric, timeUnixNano: String(time), value, attributes, exemplars: [], ...each.origin.json },
+          ...{ ...metric, timeUnixNano: String(time), value, attributes, exemplars: [], ...of.json },
           startTimeUnixNano: startedAt === undefined ? undefined : String(startedAt),
         }),
       }
