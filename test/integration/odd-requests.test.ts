@@ -1,0 +1,177 @@
+import { once } from 'node:events'
+import { get, request } from 'node:http'
+import { connect } from 'node:net'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { eventually } from '../helpers/eventually.ts'
+import { startTestService, type TestService } from '../helpers/test-service.ts'
+
+const RECORDS = 30_000
+let app: TestService
+beforeAll(async () => {
+  app = await startTestService({ DATABASE_POOL_MAX: '3' })
+  await app.redis.xadd(`${app.prefix}:logs`, '*', 'service', 'api', 'message', `boom ${'x'.repeat(500)}`)
+  await eventually(async () => {
+    expect(await app.query('select count(*)::int as count from log_records')).toEqual([{ count: 1 }])
+  })
+  await app.query(`insert into log_records select l.* from log_records l, generate_series(2, ${RECORDS})`)
+})
+afterAll(() => app?.close())
+
+async function ask(path: string) {
+  const answer = await app.get(`/api/v1/${path}`)
+  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+}
+
+const apiQueries = async () => {
+  const [row] = await app.query<{ count: number }>(
+    `select count(*)::int from pg_stat_activity where datname = current_database()
+       and application_name = 'observatory:api' and state = 'active'`,
+  )
+  return row?.count
+}
+
+describe('what cannot be meant is refused, and the parameter named', () => {
+  test.each([
+    ['spans?limit=0', 'limit'],
+    ['spans?limit=-1', 'limit'],
+    ['spans?limit=1e9', 'limit'],
+    ['spans?limit=1.5', 'limit'],
+    ['spans?limit=many', 'limit'],
+    ['logs/levels?limit=1000000000', 'limit'],
+    ['spans?from=10000-01-01T00:00:00Z', 'from'],
+    ['spans?from=9999-12-31T23:59:59Z', 'from'],
+    ['spans?from=yesterday', 'from'],
+    ['spans?from=2026-01-02&to=2026-01-01', 'from'],
+    ['spans?to=-99999999999999999d', 'to'],
+    ['spans?cursor=%27%3B%20drop%20table%20spans', 'cursor'],
+    ['spans?cursor=AAAA', 'cursor'],
+    ['spans?traceId=abc', 'traceId'],
+    [`spans?traceId=${'a'.repeat(33)}`, 'traceId'],
+    ['spans?spanId=0', 'spanId'],
+    ['spans?status=fine', 'status'],
+    ['spans?kind=robot', 'kind'],
+    ['spans?minDuration=-1ms', 'minDuration'],
+    ['logs?level=loud', 'level'],
+    ['logs?order=random', 'order'],
+    ['logs?format=xml', 'format'],
+    ['traces/stats?by=secret', 'by'],
+    ['traces/stats?step=0s', 'step'],
+    [`logs?q=${'a'.repeat(1025)}`, 'q'],
+    ['metrics/x/query?agg=explode', 'agg'],
+    ['spans?service=a&service=b', 'service'],
+  ])('%s', async (path, parameter) => {
+    const { status, body } = await ask(path)
+    expect({ status, parameter: body.parameter }).toEqual({ status: 400, parameter })
+    expect(body.detail).toContain(parameter)
+  })
+})
+
+describe('what only looks dangerous is answered', () => {
+  const hostile = [
+    `'; drop table spans; --`,
+    `" or 1=1 --`,
+    `$1`,
+    `%s%s%s`,
+    `(a+)+$`,
+    `${'(a*)*'.repeat(50)}b`,
+    `\\`,
+    `\u202e\u0007`,
+    `{{7*7}}`,
+    `:*&|!()<->`,
+  ]
+  test.each([
+    'service',
+    'name',
+    'environment',
+    'user',
+    'session',
+    'model',
+    'attr.x',
+    "attr.'; drop table spans; --",
+  ])('in %s', async (word) => {
+    for (const value of hostile) {
+      const { status, body } = await ask(`spans?${new URLSearchParams({ [word]: value })}`)
+      expect({ value, status, data: body.data }).toEqual({ value, status: 200, data: [] })
+    }
+  })
+
+  test('in a search', async () => {
+    for (const value of hostile) {
+      const { status } = await ask(`logs?${new URLSearchParams({ q: `${value} boom` })}`)
+      expect([200, 400], value).toContain(status)
+      expect(
+        await ask(`logs?${new URLSearchParams({ contains: value, from: '-1h', limit: '1' })}`),
+      ).toMatchObject({ status: 200 })
+    }
+  })
+
+  test('in labels of a metric', async () => {
+    for (const value of hostile) {
+      expect((await ask(`metrics/x/query?${new URLSearchParams({ by: value })}`)).status).toBe(404)
+    }
+  })
+
+  test('a time range in the future is empty', async () => {
+    const tomorrow = new Date(Date.now() + 86_400_000).toISOString()
+    expect(await ask(`logs?from=${tomorrow}`)).toMatchObject({ status: 200, body: { data: [] } })
+  })
+})
+
+test('100 kB of filters are refused before they are read', async () => {
+  const answer = await app.get(`/api/v1/spans?${new URLSearchParams({ 'attr.x': 'y'.repeat(100_000) })}`)
+  expect(answer.status).toBe(431)
+  const many = Array.from({ length: 300 }, (_, index) => `attr.a${index}=v`).join('&')
+  expect((await app.get(`/api/v1/spans?${many}`)).status).toBe(200)
+})
+
+describe('methods', () => {
+  test('HEAD has the headers of GET, and reads nothing for them', async () => {
+    const asked = request(new URL('/api/v1/logs?format=ndjson', app.service.url), {
+      method: 'HEAD',
+      agent: false,
+    })
+    asked.end()
+    const [answer] = await once(asked, 'response')
+    expect(answer.statusCode).toBe(200)
+    expect(answer.headers['content-type']).toContain('application/x-ndjson')
+    answer.resume()
+    await once(answer, 'end')
+    await eventually(async () => expect(await apiQueries()).toBe(0), { timeoutMs: 1000 })
+  })
+
+  test.each(['OPTIONS', 'POST', 'DELETE'])('%s is none of a query', async (method) => {
+    const answer = await fetch(new URL('/api/v1/logs', app.service.url), { method })
+    expect(answer.status).toBe(404)
+    expect(answer.headers.get('content-type')).toContain('application/problem+json')
+  })
+})
+
+describe('a thousand clients', () => {
+  test('that ask and leave take nothing with them', async () => {
+    for (let batch = 0; batch < 10; batch += 1) {
+      const asked = Array.from({ length: 100 }, () => {
+        const one = get(new URL('/api/v1/logs?format=ndjson', app.service.url), { agent: false })
+        one.on('error', () => undefined)
+        return one
+      })
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      for (const one of asked) one.destroy()
+    }
+    await eventually(async () => expect(await apiQueries()).toBe(0), { timeoutMs: 5000 })
+    expect((await ask('logs?limit=1')).status).toBe(200)
+  })
+
+  test('that connect and say nothing keep nobody out', async () => {
+    const { hostname, port } = new URL(app.service.url)
+    const sockets = await Promise.all(
+      Array.from({ length: 500 }, async () => {
+        const socket = connect({ host: hostname, port: Number(port) })
+        socket.on('error', () => undefined)
+        await once(socket, 'connect')
+        return socket
+      }),
+    )
+    expect((await ask('logs?limit=1')).status).toBe(200)
+    for (const socket of sockets) socket.destroy()
+  })
+})
