@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream'
 import { parse, stringify } from 'lossless-json'
 
-/** Rows of JSON text as rows of CSV: of each the members that the names are paths to, `durationNs.p50`. Numbers stay digit for digit as they are, null and what is missing are null. */
-export function csvOfJson(rows: Readable, names: readonly string[]): Readable {
-  const paths = names.map((name) => name.split('.'))
+/** Rows of JSON text as rows of CSV: of each the members at the paths, `durationNs.p50` or a list of names. Numbers stay digit for digit as they are, null and what is missing are null. */
+export function csvOfJson(rows: Readable, at: readonly (string | readonly string[])[]): Readable {
+  const paths = at.map((path) => (typeof path === 'string' ? path.split('.') : path))
   return Readable.from(fieldsOf(rows as AsyncIterable<readonly [string]>, paths))
 }
 

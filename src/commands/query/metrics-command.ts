@@ -1,6 +1,11 @@
-import { Argument, Command } from 'commander'
+import { Argument, Command, Option } from 'commander'
+import { ObservatoryError } from '../../errors.ts'
+import { METRIC_TYPES } from '../../models/data-point.ts'
 import { POINT_COLUMNS } from '../../repositories/metric-repository.ts'
+import { readAggregates } from '../../repositories/metrics/aggregates.ts'
+import { readLabels, readStep } from '../../repositories/read-grouping.ts'
 import { definitionListing } from './definition-listing.ts'
+import { readingFlags } from './flag-name.ts'
 import { pointListing } from './point-listing.ts'
 import {
   addFilterFlags,
@@ -10,15 +15,18 @@ import {
   refuseFlags,
 } from './query-flags.ts'
 import { runQuery } from './run-query.ts'
+import { seriesListing } from './series-listing.ts'
 import { writeListing } from './write-listing.ts'
 
 const EXAMPLES = `
-Without a name: which metrics there are. With one: its points.
+Without a name: which metrics there are. With one: its points, or with --agg a time
+series; rates go on over restarts, percentiles of histograms are interpolated.
 
 Examples:
   observatory query metrics
   observatory query metrics gen_ai.client.token.usage --from -1h
-  observatory query metrics http.server.request.duration --attr http.route=/chat --format csv`
+  observatory query metrics http.server.request.duration --attr http.route=/chat --format csv
+  observatory query metrics http.server.request.duration --agg p50,p95,rate --by http.route --step 5m --from -1h`
 
 /** `observatory query metrics`. */
 export function metricsCommand(): Command {
@@ -30,12 +38,25 @@ export function metricsCommand(): Command {
     ['name'],
   )
   return addOutputFlags(command, { noun: 'metrics or points', isOrdered: true })
+    .addOption(series('--agg <words>', 'avg, sum, min, max, count, last, rate, increase, p50, p99.9, …'))
+    .addOption(series('--by <labels>', 'Labels: service, environment, names of attributes.'))
+    .addOption(series('--step <duration>', 'One line for each so long: 30s, 5m, 1h.'))
+    .addOption(series('--type <type>', 'Where metrics of several types have the name.').choices(METRIC_TYPES))
+    .addOption(series('--unit <unit>', 'Where metrics of several units have the name.'))
     .addHelpText('after', EXAMPLES)
     .action(queryMetrics)
 }
 
-async function queryMetrics(name: string | undefined, flags: QueryFlags): Promise<void> {
+interface MetricFlags extends QueryFlags, Partial<Record<SeriesWord, string>> {}
+
+function series(flags: string, description: string): Option {
+  return new Option(flags, description).helpGroup('Time series:')
+}
+
+async function queryMetrics(name: string | undefined, flags: MetricFlags): Promise<void> {
   const { order, limit } = flags
+  refuseStrayWords(name, flags)
+  if (name !== undefined && flags.agg !== undefined) return querySeries(name, flags)
   if (name === undefined) {
     const why = 'only for the points of a metric; name it: "observatory query metrics NAME"'
     refuseFlags(flags, ['from', 'to', 'service', 'environment', 'attr', 'order'], why)
@@ -47,4 +68,37 @@ async function queryMetrics(name: string | undefined, flags: QueryFlags): Promis
     ...(order !== undefined && { order }),
   }
   await runQuery(flags, ({ metrics, output }) => writeListing(pointListing(metrics, filter), limit, output))
+}
+
+const SERIES_WORDS = ['agg', 'by', 'step', 'type', 'unit'] as const
+type SeriesWord = (typeof SERIES_WORDS)[number]
+
+/** @throws ObservatoryError ERR_USAGE for words of a time series where none is asked for, and for an order where there is one. */
+function refuseStrayWords(name: string | undefined, flags: MetricFlags): void {
+  const given = SERIES_WORDS.filter((word) => flags[word] !== undefined)
+  if (given.length > 0 && (name === undefined || flags.agg === undefined)) {
+    const words = given.map((word) => `--${word}`).join(', ')
+    throw new ObservatoryError(
+      'ERR_USAGE',
+      `${words}: only for a time series; name the metric, and say --agg avg, rate, p95, …`,
+    )
+  }
+  if (flags.agg !== undefined) refuseFlags(flags, ['order'], 'a time series has its own order, that of time')
+}
+
+async function querySeries(name: string, flags: MetricFlags): Promise<void> {
+  const { limit, type, unit } = flags
+  const words = readingFlags(() => ({
+    aggregates: readAggregates(flags.agg),
+    by: readLabels(flags.by),
+    step: readStep(flags.step),
+  }))
+  const query = {
+    name,
+    ...(type !== undefined && { type }),
+    ...(unit !== undefined && { unit }),
+    conditions: readConditions(flags, POINT_COLUMNS),
+    ...words,
+  }
+  await runQuery(flags, ({ metrics, output }) => writeListing(seriesListing(metrics, query), limit, output))
 }
