@@ -1,113 +1,212 @@
--- The SQL contract: one view a signal with a column for every field of a record, in plain words.
+-- The SQL contract: one view a signal with a column for every field of a record, in plain words. Where a function has the rows of a time
+-- range, its ends are those of every table that it reads: with constant ones, only the partitions of the range are planned and locked.
 -- `trace_id` is the uuid, so that a filter uses the index; ids people read are hex text.
 
-create view span_view as
-select
-  s.trace_id,
-  replace(s.trace_id::text, '-', '') as trace_id_hex,
-  encode(s.span_id, 'hex') as span_id,
-  encode(s.parent_span_id, 'hex') as parent_span_id,
-  s.trace_state,
-  s.flags,
-  s.name,
-  case s.kind when 1 then 'internal' when 2 then 'server' when 3 then 'client' when 4 then 'producer'
-    when 5 then 'consumer' else 'unspecified' end as kind,
-  s.kind as kind_code,
-  s.start_time,
-  s.start_time_unix_nano,
-  s.start_time_unix_nano + s.duration_ns as end_time_unix_nano,
-  s.duration_ns,
-  case s.status_code when 1 then 'ok' when 2 then 'error' else 'unset' end as status,
-  s.status_code,
-  s.status_message,
-  s.service,
-  r.environment,
-  s.operation,
-  s.provider,
-  s.request_model,
-  s.response_model,
-  coalesce(s.response_model, s.request_model) as model,
-  s.input_tokens,
-  s.output_tokens,
-  s.cached_tokens,
-  s.cache_creation_tokens,
-  s.reasoning_tokens,
-  s.time_to_first_token_ns,
-  s.cost,
-  s.cost_is_computed,
-  s.session_id,
-  s.user_id,
-  s.finish_reason,
-  s.error_type,
-  s.response_id,
-  s.prompt_name,
-  s.prompt_version,
-  s.has_content,
-  case when s.has_content then s.attributes || coalesce((
-    select c.attributes from span_contents c
-    where c.trace_id = s.trace_id and c.start_time = s.start_time
-      and c.entry_ms = s.entry_ms and c.entry_seq = s.entry_seq and c.record_index = s.record_index
-    limit 1), '{}') else s.attributes end as attributes,
-  s.attributes as hot_attributes,
-  s.dropped_attributes_count,
-  coalesce(s.events, '[]') as events,
-  s.dropped_events_count,
-  coalesce(s.links, '[]') as links,
-  s.dropped_links_count,
-  r.attributes as resource_attributes,
-  r.schema_url as resource_schema_url,
-  c.name as scope_name,
-  c.version as scope_version,
-  c.attributes as scope_attributes,
-  c.schema_url as scope_schema_url,
-  s.entry_ms,
-  s.entry_seq,
-  s.record_index
-from spans s
-left join resources r on r.resource_id = s.resource_id
-left join scopes c on c.scope_id = s.scope_id;
+create function span_rows(since timestamptz, until timestamptz)
+returns table (
+  trace_id uuid,
+  trace_id_hex text,
+  span_id text,
+  parent_span_id text,
+  trace_state text,
+  flags bigint,
+  name text,
+  kind text,
+  kind_code smallint,
+  start_time timestamptz,
+  start_time_unix_nano bigint,
+  end_time_unix_nano bigint,
+  duration_ns bigint,
+  status text,
+  status_code smallint,
+  status_message text,
+  service text,
+  environment text,
+  operation text,
+  provider text,
+  request_model text,
+  response_model text,
+  model text,
+  input_tokens bigint,
+  output_tokens bigint,
+  cached_tokens bigint,
+  cache_creation_tokens bigint,
+  reasoning_tokens bigint,
+  time_to_first_token_ns bigint,
+  cost numeric,
+  cost_is_computed boolean,
+  session_id text,
+  user_id text,
+  finish_reason text,
+  error_type text,
+  response_id text,
+  prompt_name text,
+  prompt_version text,
+  has_content boolean,
+  attributes jsonb,
+  hot_attributes jsonb,
+  dropped_attributes_count bigint,
+  events jsonb,
+  dropped_events_count bigint,
+  links jsonb,
+  dropped_links_count bigint,
+  resource_attributes jsonb,
+  resource_schema_url text,
+  scope_name text,
+  scope_version text,
+  scope_attributes jsonb,
+  scope_schema_url text,
+  entry_ms bigint,
+  entry_seq bigint,
+  record_index integer
+)
+language sql stable parallel safe begin atomic
+  select
+    s.trace_id,
+    replace(s.trace_id::text, '-', '') as trace_id_hex,
+    encode(s.span_id, 'hex') as span_id,
+    encode(s.parent_span_id, 'hex') as parent_span_id,
+    s.trace_state,
+    s.flags,
+    s.name,
+    case s.kind when 1 then 'internal' when 2 then 'server' when 3 then 'client' when 4 then 'producer'
+      when 5 then 'consumer' else 'unspecified' end as kind,
+    s.kind as kind_code,
+    s.start_time,
+    s.start_time_unix_nano,
+    s.start_time_unix_nano + s.duration_ns as end_time_unix_nano,
+    s.duration_ns,
+    case s.status_code when 1 then 'ok' when 2 then 'error' else 'unset' end as status,
+    s.status_code,
+    s.status_message,
+    s.service,
+    r.environment,
+    s.operation,
+    s.provider,
+    s.request_model,
+    s.response_model,
+    coalesce(s.response_model, s.request_model) as model,
+    s.input_tokens,
+    s.output_tokens,
+    s.cached_tokens,
+    s.cache_creation_tokens,
+    s.reasoning_tokens,
+    s.time_to_first_token_ns,
+    s.cost,
+    s.cost_is_computed,
+    s.session_id,
+    s.user_id,
+    s.finish_reason,
+    s.error_type,
+    s.response_id,
+    s.prompt_name,
+    s.prompt_version,
+    s.has_content,
+    case when s.has_content then s.attributes || coalesce((
+      select c.attributes from span_contents c
+      where c.start_time >= since and c.start_time < until and c.trace_id = s.trace_id and c.start_time = s.start_time
+        and c.entry_ms = s.entry_ms and c.entry_seq = s.entry_seq and c.record_index = s.record_index
+      limit 1), '{}') else s.attributes end as attributes,
+    s.attributes as hot_attributes,
+    s.dropped_attributes_count,
+    coalesce(s.events, '[]') as events,
+    s.dropped_events_count,
+    coalesce(s.links, '[]') as links,
+    s.dropped_links_count,
+    r.attributes as resource_attributes,
+    r.schema_url as resource_schema_url,
+    c.name as scope_name,
+    c.version as scope_version,
+    c.attributes as scope_attributes,
+    c.schema_url as scope_schema_url,
+    s.entry_ms,
+    s.entry_seq,
+    s.record_index
+  from spans s
+  left join resources r on r.resource_id = s.resource_id
+  left join scopes c on c.scope_id = s.scope_id
+  where s.start_time >= since and s.start_time < until;
+end;
 
-create view log_view as
-select
-  l.time,
-  l.time_unix_nano,
-  l.observed_time_unix_nano,
-  l.severity_number,
-  l.severity_text,
-  case when l.severity_number = 0 then null
-    else (array['trace', 'debug', 'info', 'warn', 'error', 'fatal'])[(l.severity_number + 3) / 4] end as level,
-  l.service,
-  r.environment,
-  case when l.has_content and l.body is null then (
-    select c.body from log_contents c
-    where c.time = l.time and c.entry_ms = l.entry_ms and c.entry_seq = l.entry_seq and c.record_index = l.record_index
-    limit 1) else l.body end as body,
-  l.body as hot_body,
-  l.body_is_json,
-  l.has_content,
-  l.event_name,
-  l.trace_id,
-  replace(l.trace_id::text, '-', '') as trace_id_hex,
-  encode(l.span_id, 'hex') as span_id,
-  l.flags,
-  case when l.has_content then l.attributes || coalesce((
-    select c.attributes from log_contents c
-    where c.time = l.time and c.entry_ms = l.entry_ms and c.entry_seq = l.entry_seq and c.record_index = l.record_index
-    limit 1), '{}') else l.attributes end as attributes,
-  l.attributes as hot_attributes,
-  l.dropped_attributes_count,
-  r.attributes as resource_attributes,
-  r.schema_url as resource_schema_url,
-  c.name as scope_name,
-  c.version as scope_version,
-  c.attributes as scope_attributes,
-  c.schema_url as scope_schema_url,
-  l.entry_ms,
-  l.entry_seq,
-  l.record_index
-from log_records l
-left join resources r on r.resource_id = l.resource_id
-left join scopes c on c.scope_id = l.scope_id;
+create view span_view as select * from span_rows('-infinity', 'infinity');
+
+create function log_rows(since timestamptz, until timestamptz)
+returns table (
+  "time" timestamptz,
+  time_unix_nano bigint,
+  observed_time_unix_nano bigint,
+  severity_number smallint,
+  severity_text text,
+  level text,
+  service text,
+  environment text,
+  body text,
+  hot_body text,
+  body_is_json boolean,
+  has_content boolean,
+  event_name text,
+  trace_id uuid,
+  trace_id_hex text,
+  span_id text,
+  flags bigint,
+  attributes jsonb,
+  hot_attributes jsonb,
+  dropped_attributes_count bigint,
+  resource_attributes jsonb,
+  resource_schema_url text,
+  scope_name text,
+  scope_version text,
+  scope_attributes jsonb,
+  scope_schema_url text,
+  entry_ms bigint,
+  entry_seq bigint,
+  record_index integer
+)
+language sql stable parallel safe begin atomic
+  select
+    l.time,
+    l.time_unix_nano,
+    l.observed_time_unix_nano,
+    l.severity_number,
+    l.severity_text,
+    case when l.severity_number = 0 then null
+      else (array['trace', 'debug', 'info', 'warn', 'error', 'fatal'])[(l.severity_number + 3) / 4] end as level,
+    l.service,
+    r.environment,
+    case when l.has_content and l.body is null then (
+      select c.body from log_contents c
+      where c.time >= since and c.time < until and c.time = l.time and c.entry_ms = l.entry_ms and c.entry_seq = l.entry_seq and c.record_index = l.record_index
+      limit 1) else l.body end as body,
+    l.body as hot_body,
+    l.body_is_json,
+    l.has_content,
+    l.event_name,
+    l.trace_id,
+    replace(l.trace_id::text, '-', '') as trace_id_hex,
+    encode(l.span_id, 'hex') as span_id,
+    l.flags,
+    case when l.has_content then l.attributes || coalesce((
+      select c.attributes from log_contents c
+      where c.time >= since and c.time < until and c.time = l.time and c.entry_ms = l.entry_ms and c.entry_seq = l.entry_seq and c.record_index = l.record_index
+      limit 1), '{}') else l.attributes end as attributes,
+    l.attributes as hot_attributes,
+    l.dropped_attributes_count,
+    r.attributes as resource_attributes,
+    r.schema_url as resource_schema_url,
+    c.name as scope_name,
+    c.version as scope_version,
+    c.attributes as scope_attributes,
+    c.schema_url as scope_schema_url,
+    l.entry_ms,
+    l.entry_seq,
+    l.record_index
+  from log_records l
+  left join resources r on r.resource_id = l.resource_id
+  left join scopes c on c.scope_id = l.scope_id
+  where l.time >= since and l.time < until;
+end;
+
+create view log_view as select * from log_rows('-infinity', 'infinity');
 
 create view point_view as
 select

@@ -1,5 +1,145 @@
 create extension btree_gist;
 
+CREATE OR REPLACE FUNCTION public.log_rows(since timestamp with time zone, until timestamp with time zone)
+ RETURNS TABLE("time" timestamp with time zone, time_unix_nano bigint, observed_time_unix_nano bigint, severity_number smallint, severity_text text, level text, service text, environment text, body text, hot_body text, body_is_json boolean, has_content boolean, event_name text, trace_id uuid, trace_id_hex text, span_id text, flags bigint, attributes jsonb, hot_attributes jsonb, dropped_attributes_count bigint, resource_attributes jsonb, resource_schema_url text, scope_name text, scope_version text, scope_attributes jsonb, scope_schema_url text, entry_ms bigint, entry_seq bigint, record_index integer)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT l."time",
+     l.time_unix_nano,
+     l.observed_time_unix_nano,
+     l.severity_number,
+     l.severity_text,
+         CASE
+             WHEN (l.severity_number = 0) THEN NULL::text
+             ELSE (ARRAY['trace'::text, 'debug'::text, 'info'::text, 'warn'::text, 'error'::text, 'fatal'::text])[((l.severity_number + 3) / 4)]
+         END AS level,
+     l.service,
+     r.environment,
+         CASE
+             WHEN (l.has_content AND (l.body IS NULL)) THEN ( SELECT c_1.body
+                FROM log_contents c_1
+               WHERE ((c_1."time" >= log_rows.since) AND (c_1."time" < log_rows.until) AND (c_1."time" = l."time") AND (c_1.entry_ms = l.entry_ms) AND (c_1.entry_seq = l.entry_seq) AND (c_1.record_index = l.record_index))
+              LIMIT 1)
+             ELSE l.body
+         END AS body,
+     l.body AS hot_body,
+     l.body_is_json,
+     l.has_content,
+     l.event_name,
+     l.trace_id,
+     replace((l.trace_id)::text, '-'::text, ''::text) AS trace_id_hex,
+     encode(l.span_id, 'hex'::text) AS span_id,
+     l.flags,
+         CASE
+             WHEN l.has_content THEN (l.attributes || COALESCE(( SELECT c_1.attributes
+                FROM log_contents c_1
+               WHERE ((c_1."time" >= log_rows.since) AND (c_1."time" < log_rows.until) AND (c_1."time" = l."time") AND (c_1.entry_ms = l.entry_ms) AND (c_1.entry_seq = l.entry_seq) AND (c_1.record_index = l.record_index))
+              LIMIT 1), '{}'::jsonb))
+             ELSE l.attributes
+         END AS attributes,
+     l.attributes AS hot_attributes,
+     l.dropped_attributes_count,
+     r.attributes AS resource_attributes,
+     r.schema_url AS resource_schema_url,
+     c.name AS scope_name,
+     c.version AS scope_version,
+     c.attributes AS scope_attributes,
+     c.schema_url AS scope_schema_url,
+     l.entry_ms,
+     l.entry_seq,
+     l.record_index
+    FROM ((log_records l
+      LEFT JOIN resources r ON ((r.resource_id = l.resource_id)))
+      LEFT JOIN scopes c ON ((c.scope_id = l.scope_id)))
+   WHERE ((l."time" >= log_rows.since) AND (l."time" < log_rows.until));
+END
+;
+
+CREATE OR REPLACE FUNCTION public.span_rows(since timestamp with time zone, until timestamp with time zone)
+ RETURNS TABLE(trace_id uuid, trace_id_hex text, span_id text, parent_span_id text, trace_state text, flags bigint, name text, kind text, kind_code smallint, start_time timestamp with time zone, start_time_unix_nano bigint, end_time_unix_nano bigint, duration_ns bigint, status text, status_code smallint, status_message text, service text, environment text, operation text, provider text, request_model text, response_model text, model text, input_tokens bigint, output_tokens bigint, cached_tokens bigint, cache_creation_tokens bigint, reasoning_tokens bigint, time_to_first_token_ns bigint, cost numeric, cost_is_computed boolean, session_id text, user_id text, finish_reason text, error_type text, response_id text, prompt_name text, prompt_version text, has_content boolean, attributes jsonb, hot_attributes jsonb, dropped_attributes_count bigint, events jsonb, dropped_events_count bigint, links jsonb, dropped_links_count bigint, resource_attributes jsonb, resource_schema_url text, scope_name text, scope_version text, scope_attributes jsonb, scope_schema_url text, entry_ms bigint, entry_seq bigint, record_index integer)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT s.trace_id,
+     replace((s.trace_id)::text, '-'::text, ''::text) AS trace_id_hex,
+     encode(s.span_id, 'hex'::text) AS span_id,
+     encode(s.parent_span_id, 'hex'::text) AS parent_span_id,
+     s.trace_state,
+     s.flags,
+     s.name,
+         CASE s.kind
+             WHEN 1 THEN 'internal'::text
+             WHEN 2 THEN 'server'::text
+             WHEN 3 THEN 'client'::text
+             WHEN 4 THEN 'producer'::text
+             WHEN 5 THEN 'consumer'::text
+             ELSE 'unspecified'::text
+         END AS kind,
+     s.kind AS kind_code,
+     s.start_time,
+     s.start_time_unix_nano,
+     (s.start_time_unix_nano + s.duration_ns) AS end_time_unix_nano,
+     s.duration_ns,
+         CASE s.status_code
+             WHEN 1 THEN 'ok'::text
+             WHEN 2 THEN 'error'::text
+             ELSE 'unset'::text
+         END AS status,
+     s.status_code,
+     s.status_message,
+     s.service,
+     r.environment,
+     s.operation,
+     s.provider,
+     s.request_model,
+     s.response_model,
+     COALESCE(s.response_model, s.request_model) AS model,
+     s.input_tokens,
+     s.output_tokens,
+     s.cached_tokens,
+     s.cache_creation_tokens,
+     s.reasoning_tokens,
+     s.time_to_first_token_ns,
+     s.cost,
+     s.cost_is_computed,
+     s.session_id,
+     s.user_id,
+     s.finish_reason,
+     s.error_type,
+     s.response_id,
+     s.prompt_name,
+     s.prompt_version,
+     s.has_content,
+         CASE
+             WHEN s.has_content THEN (s.attributes || COALESCE(( SELECT c_1.attributes
+                FROM span_contents c_1
+               WHERE ((c_1.start_time >= span_rows.since) AND (c_1.start_time < span_rows.until) AND (c_1.trace_id = s.trace_id) AND (c_1.start_time = s.start_time) AND (c_1.entry_ms = s.entry_ms) AND (c_1.entry_seq = s.entry_seq) AND (c_1.record_index = s.record_index))
+              LIMIT 1), '{}'::jsonb))
+             ELSE s.attributes
+         END AS attributes,
+     s.attributes AS hot_attributes,
+     s.dropped_attributes_count,
+     COALESCE(s.events, '[]'::jsonb) AS events,
+     s.dropped_events_count,
+     COALESCE(s.links, '[]'::jsonb) AS links,
+     s.dropped_links_count,
+     r.attributes AS resource_attributes,
+     r.schema_url AS resource_schema_url,
+     c.name AS scope_name,
+     c.version AS scope_version,
+     c.attributes AS scope_attributes,
+     c.schema_url AS scope_schema_url,
+     s.entry_ms,
+     s.entry_seq,
+     s.record_index
+    FROM ((spans s
+      LEFT JOIN resources r ON ((r.resource_id = s.resource_id)))
+      LEFT JOIN scopes c ON ((c.scope_id = s.scope_id)))
+   WHERE ((s.start_time >= span_rows.since) AND (s.start_time < span_rows.until));
+END
+;
+
 CREATE OR REPLACE FUNCTION public.trace_summaries(since timestamp with time zone, until timestamp with time zone)
  RETURNS TABLE(trace_id uuid, trace_id_hex text, start_time timestamp with time zone, start_time_unix_nano bigint, duration_ns bigint, root_name text, root_service text, span_count bigint, error_count bigint, services text[], input_tokens numeric, output_tokens numeric, cost numeric)
  LANGUAGE sql
@@ -533,53 +673,36 @@ create view log_view (
   entry_seq bigint,
   record_index integer
 ) as
- SELECT l."time",
-    l.time_unix_nano,
-    l.observed_time_unix_nano,
-    l.severity_number,
-    l.severity_text,
-        CASE
-            WHEN l.severity_number = 0 THEN NULL::text
-            ELSE (ARRAY['trace'::text, 'debug'::text, 'info'::text, 'warn'::text, 'error'::text, 'fatal'::text])[(l.severity_number + 3) / 4]
-        END AS level,
-    l.service,
-    r.environment,
-        CASE
-            WHEN l.has_content AND l.body IS NULL THEN ( SELECT c_1.body
-               FROM log_contents c_1
-              WHERE c_1."time" = l."time" AND c_1.entry_ms = l.entry_ms AND c_1.entry_seq = l.entry_seq AND c_1.record_index = l.record_index
-             LIMIT 1)
-            ELSE l.body
-        END AS body,
-    l.body AS hot_body,
-    l.body_is_json,
-    l.has_content,
-    l.event_name,
-    l.trace_id,
-    replace(l.trace_id::text, '-'::text, ''::text) AS trace_id_hex,
-    encode(l.span_id, 'hex'::text) AS span_id,
-    l.flags,
-        CASE
-            WHEN l.has_content THEN l.attributes || COALESCE(( SELECT c_1.attributes
-               FROM log_contents c_1
-              WHERE c_1."time" = l."time" AND c_1.entry_ms = l.entry_ms AND c_1.entry_seq = l.entry_seq AND c_1.record_index = l.record_index
-             LIMIT 1), '{}'::jsonb)
-            ELSE l.attributes
-        END AS attributes,
-    l.attributes AS hot_attributes,
-    l.dropped_attributes_count,
-    r.attributes AS resource_attributes,
-    r.schema_url AS resource_schema_url,
-    c.name AS scope_name,
-    c.version AS scope_version,
-    c.attributes AS scope_attributes,
-    c.schema_url AS scope_schema_url,
-    l.entry_ms,
-    l.entry_seq,
-    l.record_index
-   FROM log_records l
-     LEFT JOIN resources r ON r.resource_id = l.resource_id
-     LEFT JOIN scopes c ON c.scope_id = l.scope_id;
+ SELECT "time",
+    time_unix_nano,
+    observed_time_unix_nano,
+    severity_number,
+    severity_text,
+    level,
+    service,
+    environment,
+    body,
+    hot_body,
+    body_is_json,
+    has_content,
+    event_name,
+    trace_id,
+    trace_id_hex,
+    span_id,
+    flags,
+    attributes,
+    hot_attributes,
+    dropped_attributes_count,
+    resource_attributes,
+    resource_schema_url,
+    scope_name,
+    scope_version,
+    scope_attributes,
+    scope_schema_url,
+    entry_ms,
+    entry_seq,
+    record_index
+   FROM log_rows('-infinity'::timestamp with time zone, 'infinity'::timestamp with time zone) log_rows("time", time_unix_nano, observed_time_unix_nano, severity_number, severity_text, level, service, environment, body, hot_body, body_is_json, has_content, event_name, trace_id, trace_id_hex, span_id, flags, attributes, hot_attributes, dropped_attributes_count, resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_schema_url, entry_ms, entry_seq, record_index);
 
 create view point_view (
   "time" timestamp with time zone,
@@ -730,81 +853,62 @@ create view span_view (
   entry_seq bigint,
   record_index integer
 ) as
- SELECT s.trace_id,
-    replace(s.trace_id::text, '-'::text, ''::text) AS trace_id_hex,
-    encode(s.span_id, 'hex'::text) AS span_id,
-    encode(s.parent_span_id, 'hex'::text) AS parent_span_id,
-    s.trace_state,
-    s.flags,
-    s.name,
-        CASE s.kind
-            WHEN 1 THEN 'internal'::text
-            WHEN 2 THEN 'server'::text
-            WHEN 3 THEN 'client'::text
-            WHEN 4 THEN 'producer'::text
-            WHEN 5 THEN 'consumer'::text
-            ELSE 'unspecified'::text
-        END AS kind,
-    s.kind AS kind_code,
-    s.start_time,
-    s.start_time_unix_nano,
-    s.start_time_unix_nano + s.duration_ns AS end_time_unix_nano,
-    s.duration_ns,
-        CASE s.status_code
-            WHEN 1 THEN 'ok'::text
-            WHEN 2 THEN 'error'::text
-            ELSE 'unset'::text
-        END AS status,
-    s.status_code,
-    s.status_message,
-    s.service,
-    r.environment,
-    s.operation,
-    s.provider,
-    s.request_model,
-    s.response_model,
-    COALESCE(s.response_model, s.request_model) AS model,
-    s.input_tokens,
-    s.output_tokens,
-    s.cached_tokens,
-    s.cache_creation_tokens,
-    s.reasoning_tokens,
-    s.time_to_first_token_ns,
-    s.cost,
-    s.cost_is_computed,
-    s.session_id,
-    s.user_id,
-    s.finish_reason,
-    s.error_type,
-    s.response_id,
-    s.prompt_name,
-    s.prompt_version,
-    s.has_content,
-        CASE
-            WHEN s.has_content THEN s.attributes || COALESCE(( SELECT c_1.attributes
-               FROM span_contents c_1
-              WHERE c_1.trace_id = s.trace_id AND c_1.start_time = s.start_time AND c_1.entry_ms = s.entry_ms AND c_1.entry_seq = s.entry_seq AND c_1.record_index = s.record_index
-             LIMIT 1), '{}'::jsonb)
-            ELSE s.attributes
-        END AS attributes,
-    s.attributes AS hot_attributes,
-    s.dropped_attributes_count,
-    COALESCE(s.events, '[]'::jsonb) AS events,
-    s.dropped_events_count,
-    COALESCE(s.links, '[]'::jsonb) AS links,
-    s.dropped_links_count,
-    r.attributes AS resource_attributes,
-    r.schema_url AS resource_schema_url,
-    c.name AS scope_name,
-    c.version AS scope_version,
-    c.attributes AS scope_attributes,
-    c.schema_url AS scope_schema_url,
-    s.entry_ms,
-    s.entry_seq,
-    s.record_index
-   FROM spans s
-     LEFT JOIN resources r ON r.resource_id = s.resource_id
-     LEFT JOIN scopes c ON c.scope_id = s.scope_id;
+ SELECT trace_id,
+    trace_id_hex,
+    span_id,
+    parent_span_id,
+    trace_state,
+    flags,
+    name,
+    kind,
+    kind_code,
+    start_time,
+    start_time_unix_nano,
+    end_time_unix_nano,
+    duration_ns,
+    status,
+    status_code,
+    status_message,
+    service,
+    environment,
+    operation,
+    provider,
+    request_model,
+    response_model,
+    model,
+    input_tokens,
+    output_tokens,
+    cached_tokens,
+    cache_creation_tokens,
+    reasoning_tokens,
+    time_to_first_token_ns,
+    cost,
+    cost_is_computed,
+    session_id,
+    user_id,
+    finish_reason,
+    error_type,
+    response_id,
+    prompt_name,
+    prompt_version,
+    has_content,
+    attributes,
+    hot_attributes,
+    dropped_attributes_count,
+    events,
+    dropped_events_count,
+    links,
+    dropped_links_count,
+    resource_attributes,
+    resource_schema_url,
+    scope_name,
+    scope_version,
+    scope_attributes,
+    scope_schema_url,
+    entry_ms,
+    entry_seq,
+    record_index
+   FROM span_rows('-infinity'::timestamp with time zone, 'infinity'::timestamp with time zone) span_rows(trace_id, trace_id_hex, span_id, parent_span_id, trace_state, flags, name, kind, kind_code, start_time, start_time_unix_nano, end_time_unix_nano, duration_ns, status, status_code, status_message, service, environment, operation, provider, request_model, response_model, model, input_tokens, output_tokens, cached_tokens, cache_creation_tokens, reasoning_tokens, time_to_first_token_ns, cost, cost_is_computed, session_id, user_id, finish_reason, error_type, response_id, prompt_name, prompt_version, has_content, attributes, hot_attributes, dropped_attributes_count, events, dropped_events_count, links, dropped_links_count, resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_schema_url, entry_ms, entry_seq, record_index);
 
 create view traces (
   trace_id uuid,

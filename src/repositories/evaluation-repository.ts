@@ -1,13 +1,18 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
 import { CALL_TEXTS, type FilterColumns, type RecordFilter, whereSql } from './filter.ts'
-import { readRows, type SqlQuery, streamRows } from './stream-rows.ts'
-import { joinRanges, partitionRanges, rangeSql, rangesWithin, type TimeRange } from './time-ranges.ts'
+import { readRows, type SmallQuery, streamRows } from './stream-rows.ts'
+import {
+  joinRanges,
+  PLANNED_RANGES,
+  partitionRanges,
+  plannedQuery,
+  rangesWithin,
+  type TimeRange,
+} from './time-ranges.ts'
 import type { FoundTrace } from './trace-repository.ts'
 
 const DAY_MS = 86_400_000
-/** Partitions of one lookup: their tables have three indexes each. */
-const RANGES_OF_LOOKUP = 16
 
 export const EVALUATION_COLUMNS: FilterColumns = {
   time: 'time',
@@ -63,22 +68,32 @@ export class EvaluationRepository {
   /**
    * Evaluations of a trace and of its spans, by their ids or those of their answers, the oldest at most `limit`, as JSON text. What is found of a trace is found at most a day before its first
    * span, or at any time after.
+   *
+   * @param answers the ids of the answers that its spans have, and the spans.
    */
   async ofTrace(
     { traceId, range }: FoundTrace,
-    limit: number,
-    signal: AbortSignal,
+    answers: ReadonlyMap<string, string>,
+    { limit, signal }: { readonly limit: number; readonly signal: AbortSignal },
   ): Promise<readonly { readonly spanId: string; readonly json: string }[]> {
     const all = await partitionRanges(this.#pool, 'evaluations')
     const since = { from: BigInt((range.fromMs ?? 0) - DAY_MS) * 1_000_000n }
-    const ranges = joinRanges(rangesWithin(all, since), () => RANGES_OF_LOOKUP)
-    const rows: (readonly [string, string])[] = []
-    for (const each of ranges.toReversed()) {
-      const query = ofTraceQuery({ traceId, range }, each, limit - rows.length)
-      rows.push(...(await readRows<readonly [string, string]>(this.#pool, query, signal)))
+    const rows: (readonly [string | null, string | null, string])[] = []
+    // The ranges are those of all traces, so that their queries are planned already.
+    for (const each of rangesWithin(
+      joinRanges(all, () => PLANNED_RANGES),
+      since,
+    ).toReversed()) {
+      const query = ofTraceQuery(each, [traceId, limit - rows.length, [...answers.keys()]])
+      rows.push(
+        ...(await readRows<readonly [string | null, string | null, string]>(this.#pool, query, signal)),
+      )
       if (rows.length >= limit) break
     }
-    return rows.map(([spanId, json]) => ({ spanId, json }))
+    return rows.map(([spanId, responseId, json]) => ({
+      spanId: spanId ?? answers.get(responseId ?? '') ?? '',
+      json,
+    }))
   }
 
   /**
@@ -108,22 +123,20 @@ export class EvaluationRepository {
   }
 }
 
-function ofTraceQuery({ traceId, range }: FoundTrace, at: TimeRange, limit: number): SqlQuery {
-  const values: unknown[] = [traceId, limit]
-  const started = rangeSql('s.start_time', range, values)
-  const told = rangeSql('e.time', at, values)
-  const text = `
-    select coalesce(encode(judged_span_id, 'hex'), ''), jsonb_strip_nulls(jsonb_build_object(
-        'timeUnixNano', time_unix_nano::text, 'name', name, 'score', score, 'label', label,
-        'explanation', explanation, 'evaluator', evaluator, 'errorType', error_type))::text
-    from (
-      select e.*, s.span_id as judged_span_id
-      from spans s join evaluations e on e.response_id = s.response_id and e.span_id is null ${told}
-      where s.trace_id = $1::uuid and s.name <> 'gen_ai.evaluation.result' ${started}
-      union all
-      select e.*, e.span_id from evaluations e
-      where e.trace_id = $1::uuid and (e.span_id is not null or e.response_id is null) ${told}
-    ) as found
-    order by time_unix_nano, entry_ms, entry_seq, record_index, position limit $2`
-  return { text, values }
+function ofTraceQuery(range: TimeRange, values: readonly unknown[]): SmallQuery {
+  return plannedQuery('evaluations', range, (within) => ({
+    text: `
+      select encode(span_id, 'hex'), response_id, jsonb_strip_nulls(jsonb_build_object(
+          'timeUnixNano', time_unix_nano::text, 'name', name, 'score', score, 'label', label,
+          'explanation', explanation, 'evaluator', evaluator, 'errorType', error_type))::text
+      from (
+        select * from evaluations
+        where response_id = any ($3::text[]) and span_id is null ${within('time')}
+        union all
+        select * from evaluations
+        where trace_id = $1::uuid and (span_id is not null or response_id is null) ${within('time')}
+      ) as found
+      order by time_unix_nano, entry_ms, entry_seq, record_index, position limit $2`,
+    values,
+  }))
 }

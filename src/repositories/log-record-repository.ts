@@ -4,11 +4,13 @@ import type { Attributes, AttributeValue } from '../models/attributes.ts'
 import type { ContentLog } from '../models/conversation/conversation.ts'
 import { parseJson } from '../models/json.ts'
 import type { FilterColumns, RecordFilter } from './filter.ts'
+import { objectSql, plainMember, textMember, wordMember } from './json-text-sql.ts'
+import { ORIGIN_MEMBERS } from './origin-members.ts'
 import { pageRecords } from './page-records.ts'
-import type { RecordSource } from './record-source.ts'
+import { type RecordSource, rowsSql } from './record-source.ts'
 import { type StreamOptions, streamRecords } from './stream-records.ts'
 import { readRows } from './stream-rows.ts'
-import { rangeSql, widened } from './time-ranges.ts'
+import { widened } from './time-ranges.ts'
 import type { FoundTrace } from './trace-repository.ts'
 
 const DAY_MS = 86_400_000
@@ -25,26 +27,27 @@ export const LOG_RECORD_COLUMNS: FilterColumns = {
 }
 
 /** A log record in the shape of the wire contract, in normal form. */
-const LOG_RECORD_JSON = `
-  (jsonb_strip_nulls(jsonb_build_object(
-    'timeUnixNano', time_unix_nano::text, 'observedTimeUnixNano', observed_time_unix_nano::text,
-    'severityNumber', nullif(severity_number, 0), 'severityText', severity_text, 'eventName', event_name,
-    'traceId', trace_id_hex, 'spanId', span_id, 'flags', flags,
-    'droppedAttributesCount', dropped_attributes_count, 'service', service))
-  || case when body is null then '{}' else
-       jsonb_build_object('body', case when body_is_json then body::jsonb else to_jsonb(body) end) end
-  || jsonb_build_object(
-    'attributes', attributes,
-    'resource', jsonb_strip_nulls(jsonb_build_object('schemaUrl', resource_schema_url))
-      || jsonb_build_object('attributes', resource_attributes),
-    'scope', jsonb_strip_nulls(
-      jsonb_build_object('name', scope_name, 'version', scope_version, 'schemaUrl', scope_schema_url))
-      || jsonb_build_object('attributes', scope_attributes)))::text`
+const LOG_RECORD_JSON = objectSql([
+  wordMember('timeUnixNano', 'time_unix_nano'),
+  wordMember('observedTimeUnixNano', 'observed_time_unix_nano'),
+  plainMember('severityNumber', 'nullif(severity_number, 0)'),
+  textMember('severityText', 'severity_text'),
+  textMember('eventName', 'event_name'),
+  wordMember('traceId', 'trace_id_hex'),
+  wordMember('spanId', 'span_id'),
+  plainMember('flags', 'flags'),
+  plainMember('droppedAttributesCount', 'dropped_attributes_count'),
+  textMember('service', 'service'),
+  plainMember('body', 'case when body_is_json then body::jsonb::text else to_json(body)::text end'),
+  plainMember('attributes', 'attributes'),
+  ...ORIGIN_MEMBERS,
+])
 
 export const LOG_RECORDS: RecordSource = {
   table: 'log_records',
   view: 'log_view',
   columns: LOG_RECORD_COLUMNS,
+  rowsFunction: 'log_rows',
   isIndexedByService: true,
   json: LOG_RECORD_JSON,
   csv: [
@@ -98,7 +101,7 @@ export class LogRecordRepository {
     signal: AbortSignal,
   ): Promise<{ readonly messages: readonly TraceMessage[]; readonly isCut: boolean }> {
     const values: unknown[] = [traceId, maxBytes]
-    const within = rangeSql('time', widened(range, DAY_MS, DAY_MS), values)
+    const near = rowsSql(LOG_RECORDS, widened(range, DAY_MS, DAY_MS), values)
     const order = 'order by time_unix_nano, entry_ms, entry_seq, record_index'
     const text = `
       select span_id, event_name, case when bytes <= $2 then attributes::text end,
@@ -106,14 +109,14 @@ export class LogRecordRepository {
       from (
         select *, sum(1000 + coalesce(octet_length(body), 0) + octet_length(attributes::text)) over (${order}) as bytes
         from (
-          select l.span_id, l.event_name, l.attributes, l.body, l.body_is_json, time_unix_nano, entry_ms, entry_seq, record_index
-          from log_view l where trace_id = $1::uuid ${within} and has_content and span_id is not null
+          select span_id, event_name, attributes, body, body_is_json, time_unix_nano, entry_ms, entry_seq, record_index
+          from ${near} where trace_id = $1::uuid and has_content and span_id is not null
         ) as said
       ) as summed
       where bytes - (1000 + coalesce(octet_length(body), 0) + octet_length(attributes::text)) <= $2 ${order}`
     const rows = await readRows<readonly [string, string | null, string | null, string | null]>(
       this.#pool,
-      { text, values, batchSize: 20 },
+      { text, values },
       signal,
     )
     // The first that passes the limit comes without what it says.

@@ -4,16 +4,9 @@ import { type RecordFilter, whereSql } from './filter.ts'
 import { keyColumns, newestSql, orderSql } from './newest-sql.ts'
 import { OneAfterTheOther } from './one-after-the-other.ts'
 import type { RecordPosition } from './page-token.ts'
-import type { RecordSource } from './record-source.ts'
+import { type RecordSource, rowsSql } from './record-source.ts'
 import { type SqlQuery, streamRows } from './stream-rows.ts'
-import {
-  joinRanges,
-  partitionRanges,
-  RANGES_AT_ONCE,
-  rangeSql,
-  rangesWithin,
-  type TimeRange,
-} from './time-ranges.ts'
+import { joinRanges, partitionRanges, RANGES_AT_ONCE, rangesWithin, type TimeRange } from './time-ranges.ts'
 
 /** A record of a page as JSON text, and where it stands. */
 export type PageRow = readonly [
@@ -52,22 +45,21 @@ export function positionOf([, timeUnixNano, entryMs, entrySeq, recordIndex]: Pag
 }
 
 function pageQuery(source: RecordSource, filter: PageFilter, range: TimeRange): SqlQuery {
-  const { columns, view, json, isIndexedByService } = source
+  const { columns, json, isIndexedByService } = source
   const select = `${json}, ${columns.timeUnixNano}::text, entry_ms::text, entry_seq::text, record_index`
   const order = filter.order ?? 'desc'
   const by = `order by ${orderSql(columns, order)}`
   if (isIndexedByService !== true) {
     const { where, values } = whereSql(filter, columns)
-    const within = rangeSql(columns.time, range, values)
+    const rows = rowsSql(source, range, values)
     return {
-      text: `select ${select} from ${view} ${where} ${within} ${by} limit $${values.push(filter.limit)}`,
+      text: `select ${select} from ${rows} ${where} ${by} limit $${values.push(filter.limit)}`,
       values,
     }
   }
   // The keys first, then the records: only those of the page are made JSON of.
   const { text: keys, values } = newestSql(source, { ...filter, order }, { range })
-  // Of the view: by the same column of the keys no partition would be left out before the query runs.
-  const within = rangeSql(`${view}.${columns.time}`, range, values)
-  const text = `select ${select} from (${keys}) as page join ${view} using (${keyColumns(columns).join(', ')}) where true ${within} ${by}`
+  const rows = rowsSql(source, range, values)
+  const text = `select ${select} from (${keys}) as page join ${rows} using (${keyColumns(columns).join(', ')}) ${by}`
   return { text, values }
 }

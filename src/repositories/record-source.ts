@@ -1,10 +1,13 @@
 import type { PartitionedTable } from '../retention/partitions.ts'
 import type { FilterColumns } from './filter.ts'
+import { rangeSql, rangeTexts, type TimeRange } from './time-ranges.ts'
 
 /** Where the records of a signal are read, and how. */
 export interface RecordSource {
   readonly table: PartitionedTable
   readonly view: string
+  /** The function that has the rows of the view in a time range: it keeps what they are joined with to the range, too. */
+  readonly rowsFunction?: string
   readonly columns: FilterColumns
   /** Whether there is an index on service and time. */
   readonly isIndexedByService?: boolean
@@ -12,4 +15,17 @@ export interface RecordSource {
   readonly json: string
   /** Columns of CSV: the name of each, and its SQL, which is text. */
   readonly csv: readonly (readonly [name: string, sql: string])[]
+}
+
+/** SQL of the rows in a time range, for FROM, called as the view. */
+export function rowsSql(
+  { view, rowsFunction, columns }: RecordSource,
+  range: TimeRange,
+  values: unknown[],
+): string {
+  if (rowsFunction === undefined) {
+    return `(select * from ${view} where true ${rangeSql(columns.time, range, values)}) as ${view}`
+  }
+  const [from, to] = rangeTexts(range).map((text) => `$${values.push(text)}`)
+  return `${rowsFunction}(${from}, ${to}) as ${view}`
 }

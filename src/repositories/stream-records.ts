@@ -3,9 +3,9 @@ import type pg from 'pg'
 import { type RecordFilter, whereSql } from './filter.ts'
 import { orderSql } from './newest-sql.ts'
 import { OneAfterTheOther } from './one-after-the-other.ts'
-import type { RecordSource } from './record-source.ts'
+import { type RecordSource, rowsSql } from './record-source.ts'
 import { streamRows } from './stream-rows.ts'
-import { joinRanges, MOST_RANGES, partitionRanges, rangeSql, rangesWithin } from './time-ranges.ts'
+import { joinRanges, MOST_RANGES, partitionRanges, rangesWithin } from './time-ranges.ts'
 
 export interface StreamOptions {
   readonly form: 'json' | 'csv'
@@ -20,10 +20,11 @@ export interface StreamOptions {
  */
 export async function streamRecords(
   pool: pg.Pool,
-  { table, view, columns, json, csv }: RecordSource,
+  source: RecordSource,
   filter: RecordFilter,
   { form, signal }: StreamOptions,
 ): Promise<Readable> {
+  const { table, columns, json, csv } = source
   const select = form === 'json' ? json : csv.map(([, sql]) => sql).join(', ')
   const areFew = filter.traceId !== undefined || filter.session !== undefined
   const within = rangesWithin(await partitionRanges(pool, table), filter)
@@ -34,8 +35,8 @@ export async function streamRecords(
     queries: filter.order === 'asc' ? ranges.toReversed() : ranges,
     open: (range, limit) => {
       const { where, values } = whereSql(filter, columns)
-      const within = rangeSql(columns.time, range, values)
-      const text = `select ${select} from ${view} ${where} ${within} ${order} limit $${values.push(limit)}`
+      const rows = rowsSql(source, range, values)
+      const text = `select ${select} from ${rows} ${where} ${order} limit $${values.push(limit)}`
       return streamRows(pool, { text, values }, signal)
     },
   })

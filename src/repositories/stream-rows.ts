@@ -43,11 +43,55 @@ export async function streamRows(pool: pg.Pool, query: SqlQuery, signal: AbortSi
   return rows
 }
 
-/** All rows of a query that has few, each an array of its columns; otherwise as {@link streamRows}. */
-export async function readRows<Row>(pool: pg.Pool, query: SqlQuery, signal: AbortSignal): Promise<Row[]> {
-  const rows: Row[] = []
-  for await (const row of (await streamRows(pool, query, signal)) as AsyncIterable<Row>) rows.push(row)
-  return rows
+/** A query with few rows. With a name, which stands for its text, a connection plans it once. */
+export interface SmallQuery extends Omit<SqlQuery, 'batchSize'> {
+  readonly name?: string
+}
+
+/**
+ * All rows of a query that has few, each an array of its columns: in one round trip, where a cursor takes two.
+ *
+ * @throws as {@link streamRows}, and what the query throws.
+ */
+export async function readRows<Row extends readonly unknown[]>(
+  pool: pg.Pool,
+  query: SmallQuery,
+  signal: AbortSignal,
+): Promise<Row[]> {
+  signal.throwIfAborted()
+  const client = await connect(pool)
+  if (signal.aborted) {
+    client.release()
+    throw signal.reason
+  }
+  const ending = new AbortController()
+  const end = (reason: unknown) => ending.abort(reason)
+  const onAbort = () => end(signal.reason)
+  const timeoutMs = rowsTimeoutOf(pool)
+  const timer = timeoutMs > 0 ? setTimeout(() => end(tookTooLong(timeoutMs)), timeoutMs) : undefined
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    const answer = client.query<Row & unknown[]>({ ...query, values: [...query.values], rowMode: 'array' })
+    const { rows } = await Promise.race([answer, cancelled(client, ending.signal)])
+    // A late cancel must not find the query of whoever has the connection next.
+    client.release(ending.signal.aborted)
+    return rows
+  } catch (error) {
+    client.release(error as Error)
+    throw error
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+/** Cancels what the client does when the signal is aborted, and then throws its reason, whether the server has answered or not. */
+function cancelled(client: pg.PoolClient, signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => void cancelQuery(client).then(() => reject(signal.reason)), {
+      once: true,
+    })
+  })
 }
 
 async function connect(pool: pg.Pool): Promise<pg.PoolClient> {

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { listPartitions } from '../retention/list-partitions.ts'
 import type { PartitionedTable } from '../retention/partitions.ts'
 import { microseconds } from './filter.ts'
+import type { SmallQuery } from './stream-rows.ts'
 
 /** A range of time by which a query is kept to some partitions; without an end it has none. */
 export interface TimeRange {
@@ -43,6 +44,28 @@ export function partitionRanges(pool: pg.Pool, table: PartitionedTable): Promise
 /** Partitions of one query at most: with their indexes they take some 60 locks, of 64 that PostgreSQL counts on for a transaction. */
 export const MOST_RANGES = 8
 const FIRST_RANGES = [4, 1, 2, 4]
+
+/**
+ * Partitions of one query that is planned once a connection, at most: then it takes a lock for each of them and for the index that it uses, and while it is planned one for each of
+ * their indexes, too.
+ */
+export const PLANNED_RANGES = 32
+
+/**
+ * A query that a connection plans once for a range: that is part of its text, so that the partitions are known when it is planned, and of its name.
+ *
+ * @param of has the query, given what keeps a column within the range.
+ */
+export function plannedQuery(
+  name: string,
+  range: TimeRange,
+  of: (within: (column: string) => string) => SmallQuery,
+): SmallQuery {
+  const [from, to] = rangeTexts(range)
+  // Both are our own: an instant as ISO 8601 has it, or infinite.
+  const within = (column: string) => ` and ${column} >= '${from}' and ${column} < '${to}'`
+  return { ...of(within), name: `${name} ${range.fromMs ?? ''} ${range.toMs ?? ''}` }
+}
 
 /** For whom the newest are enough: the partitions made ahead and today's, then one, then more and more. */
 export const RANGES_AT_ONCE = (index: number): number => FIRST_RANGES[index] ?? MOST_RANGES

@@ -1,16 +1,19 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
 import { CALL_TEXTS, type FilterColumns, type RecordFilter } from './filter.ts'
+import { objectMember, objectSql, plainMember, textMember, wordMember } from './json-text-sql.ts'
+import { ORIGIN_MEMBERS } from './origin-members.ts'
 import { pageRecords } from './page-records.ts'
 import type { TracePosition } from './page-token.ts'
 import { pageTraces, streamTraces, type TracePage } from './page-traces.ts'
-import type { RecordSource } from './record-source.ts'
+import { type RecordSource, rowsSql } from './record-source.ts'
 import { type StreamOptions, streamRecords } from './stream-records.ts'
 import { readRows, streamRows } from './stream-rows.ts'
 import {
   joinRanges,
-  MOST_RANGES,
+  PLANNED_RANGES,
   partitionRanges,
+  plannedQuery,
   rangeSql,
   rangeTexts,
   type TimeRange,
@@ -34,26 +37,33 @@ export const SPAN_COLUMNS: FilterColumns = {
   attributes: 'hot_attributes',
 }
 
-/** A span in the shape of the wire contract, in normal form: nulls of absent fields are left out, those of attributes are kept. */
-const SPAN_JSON = `
-  (jsonb_strip_nulls(jsonb_build_object(
-    'traceId', trace_id_hex, 'spanId', span_id, 'parentSpanId', parent_span_id, 'traceState', trace_state,
-    'flags', flags, 'name', name, 'kind', kind, 'startTimeUnixNano', start_time_unix_nano::text,
-    'endTimeUnixNano', end_time_unix_nano::text, 'status', jsonb_build_object('code', status, 'message', status_message),
-    'droppedAttributesCount', dropped_attributes_count, 'droppedEventsCount', dropped_events_count,
-    'droppedLinksCount', dropped_links_count, 'service', service))
-  || jsonb_build_object(
-    'attributes', attributes, 'events', events, 'links', links,
-    'resource', jsonb_strip_nulls(jsonb_build_object('schemaUrl', resource_schema_url))
-      || jsonb_build_object('attributes', resource_attributes),
-    'scope', jsonb_strip_nulls(
-      jsonb_build_object('name', scope_name, 'version', scope_version, 'schemaUrl', scope_schema_url))
-      || jsonb_build_object('attributes', scope_attributes)))::text`
+/** A span in the shape of the wire contract, in normal form. */
+const SPAN_JSON = objectSql([
+  wordMember('traceId', 'trace_id_hex'),
+  wordMember('spanId', 'span_id'),
+  wordMember('parentSpanId', 'parent_span_id'),
+  textMember('traceState', 'trace_state'),
+  plainMember('flags', 'flags'),
+  textMember('name', 'name'),
+  wordMember('kind', 'kind'),
+  wordMember('startTimeUnixNano', 'start_time_unix_nano'),
+  wordMember('endTimeUnixNano', 'end_time_unix_nano'),
+  objectMember('status', [wordMember('code', 'status'), textMember('message', 'status_message')]),
+  plainMember('droppedAttributesCount', 'dropped_attributes_count'),
+  plainMember('droppedEventsCount', 'dropped_events_count'),
+  plainMember('droppedLinksCount', 'dropped_links_count'),
+  textMember('service', 'service'),
+  plainMember('attributes', 'attributes'),
+  plainMember('events', 'events'),
+  plainMember('links', 'links'),
+  ...ORIGIN_MEMBERS,
+])
 
 export const SPANS: RecordSource = {
   table: 'spans',
   view: 'span_view',
   columns: SPAN_COLUMNS,
+  rowsFunction: 'span_rows',
   isIndexedByService: true,
   json: SPAN_JSON,
   csv: [
@@ -113,6 +123,8 @@ export interface SpanPlace extends TreeSpan {
   readonly entryMs: string
   readonly entrySeq: string
   readonly recordIndex: number
+  /** Of the answer of a model: who judges it may name that. */
+  readonly responseId: string | null
 }
 
 /** A span of a trace: itself, what it is as a call of a model, and whether something may be said in it; the first two as JSON text. */
@@ -158,14 +170,16 @@ export class TraceRepository {
    */
   async find(traceId: string, signal: AbortSignal): Promise<FoundTrace | undefined> {
     const starts: number[] = []
-    for (const range of joinRanges(await partitionRanges(this.#pool, 'spans'), () => MOST_RANGES)) {
-      const values: unknown[] = [traceId]
-      const text = `
-        select extract(epoch from min(start_time))::float8 * 1000, extract(epoch from max(start_time))::float8 * 1000
-        from spans where trace_id = $1::uuid ${rangeSql('start_time', range, values)}`
+    for (const range of joinRanges(await partitionRanges(this.#pool, 'spans'), () => PLANNED_RANGES)) {
+      const query = plannedQuery('trace', range, (within) => ({
+        text: `
+          select extract(epoch from min(start_time))::float8 * 1000, extract(epoch from max(start_time))::float8 * 1000
+          from spans where trace_id = $1::uuid ${within('start_time')}`,
+        values: [traceId],
+      }))
       const [[first, last] = [null, null]] = await readRows<readonly [number | null, number | null]>(
         this.#pool,
-        { text, values },
+        query,
         signal,
       )
       if (first !== null && last !== null) starts.push(first, last)
@@ -194,20 +208,22 @@ export class TraceRepository {
   ): Promise<readonly SpanPlace[]> {
     const values: unknown[] = [traceId, limit]
     const text = `
-      select encode(span_id, 'hex'), encode(parent_span_id, 'hex'), entry_ms, entry_seq, record_index
+      select encode(span_id, 'hex'), encode(parent_span_id, 'hex'), entry_ms, entry_seq, record_index,
+        case when name <> 'gen_ai.evaluation.result' then response_id end
       from spans where trace_id = $1::uuid ${rangeSql('start_time', range, values)}
       order by start_time_unix_nano, entry_ms, entry_seq, record_index limit $2`
-    const rows = await readRows<readonly [string, string | null, string, string, number]>(
+    const rows = await readRows<readonly [string, string | null, string, string, number, string | null]>(
       this.#pool,
       { text, values },
       signal,
     )
-    return rows.map(([spanId, parentSpanId, entryMs, entrySeq, recordIndex]) => ({
+    return rows.map(([spanId, parentSpanId, entryMs, entrySeq, recordIndex, responseId]) => ({
       spanId,
       parentSpanId,
       entryMs,
       entrySeq,
       recordIndex,
+      responseId,
     }))
   }
 
@@ -225,10 +241,10 @@ export class TraceRepository {
     ]
     const text = `
       select position::int, ${SPAN_JSON}, ${GEN_AI_JSON}, has_content or jsonb_array_length(events) > 0
-      from span_view
+      from ${rowsSql(SPANS, range, values)}
       join unnest($2::bigint[], $3::bigint[], $4::int[]) with ordinality
         as placed (entry_ms, entry_seq, record_index, position) using (entry_ms, entry_seq, record_index)
-      where trace_id = $1::uuid ${rangeSql('start_time', range, values)} order by position`
+      where trace_id = $1::uuid order by position`
     // Spans with what was said are large: few are held at once.
     return streamRows(this.#pool, { text, values, batchSize: 20 }, signal)
   }

@@ -5,7 +5,7 @@ import { conversationOf } from '../models/conversation/conversation-of.ts'
 import { parseJson, stringifyJson } from '../models/json.ts'
 import type { EvaluationRepository } from './evaluation-repository.ts'
 import type { LogRecordRepository } from './log-record-repository.ts'
-import type { TraceRepository, TraceSpanRow } from './trace-repository.ts'
+import type { SpanPlace, TraceRepository, TraceSpanRow } from './trace-repository.ts'
 import { treeOrder } from './tree-order.ts'
 
 /** What is shown of a trace. Of a larger one the spans that start first, and the oldest messages and evaluations. */
@@ -34,7 +34,7 @@ export interface TraceView {
 
 /**
  * Reads a trace for a person. What is held at once are the ids of its spans, its evaluations, the messages of its log records, and a few spans; of connections
- * one at a time.
+ * three at a time.
  *
  * @returns undefined when there is no such trace.
  */
@@ -45,12 +45,17 @@ export async function readTraceView(
 ): Promise<TraceView | undefined> {
   const trace = await traces.find(traceId, signal)
   if (trace === undefined) return undefined
-  const summary = await traces.summary(trace, signal)
+  const [summary, places, said] = await Promise.all([
+    traces.summary(trace, signal),
+    traces.spanPlaces(trace, MAX_SPANS + 1, signal),
+    logRecords.messages(trace, MAX_MESSAGE_BYTES, signal),
+  ])
   // Its last partition may have been dropped meanwhile.
   if (summary === undefined) return undefined
-  const places = await traces.spanPlaces(trace, MAX_SPANS + 1, signal)
-  const said = await logRecords.messages(trace, MAX_MESSAGE_BYTES, signal)
-  const found = await evaluations.ofTrace(trace, MAX_EVALUATIONS + 1, signal)
+  const found = await evaluations.ofTrace(trace, spansByAnswer(places), {
+    limit: MAX_EVALUATIONS + 1,
+    signal,
+  })
   const placed = treeOrder(places.slice(0, MAX_SPANS))
   const messages = groupBySpan(said.messages)
   const judgements = groupBySpan(found.slice(0, MAX_EVALUATIONS))
@@ -74,6 +79,15 @@ export async function readTraceView(
       })
     }),
   }
+}
+
+/** Of spans that name one answer the first: the others are around it. */
+function spansByAnswer(places: readonly SpanPlace[]): ReadonlyMap<string, string> {
+  const spans = new Map<string, string>()
+  for (const { responseId, spanId } of places) {
+    if (responseId !== null && !spans.has(responseId)) spans.set(responseId, spanId)
+  }
+  return spans
 }
 
 async function* spanTexts(rows: Readable, toText: (row: TraceSpanRow) => string): AsyncGenerator<string> {

@@ -15,7 +15,10 @@ async function startWithRecords(env: Record<string, string>): Promise<TestServic
   await eventually(async () => {
     expect(await app.query('select count(*)::int as count from log_records')).toEqual([{ count: 1 }])
   })
-  await app.query(`insert into log_records select l.* from log_records l, generate_series(2, ${RECORDS})`)
+  await app.query(
+    `insert into log_records select (jsonb_populate_record(l, jsonb_build_object('record_index', n))).*
+       from log_records l, generate_series(2, ${RECORDS}) as n`,
+  )
   return app
 }
 
