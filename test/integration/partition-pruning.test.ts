@@ -151,8 +151,9 @@ function hex(id: number): string {
 function noteStatements(client: pg.PoolClient): void {
   const query = client.query.bind(client) as (...args: unknown[]) => unknown
   client.query = ((statement: unknown, ...rest: unknown[]) => {
-    const { cursor } = statement as { cursor?: { text: string; values: readonly unknown[] } }
-    if (cursor !== undefined) sent.push({ text: cursor.text, values: cursor.values })
+    const { cursor, ...other } = statement as Partial<Statement> & { cursor?: Statement }
+    const { text, values = [] } = cursor ?? other
+    if (text !== undefined) sent.push({ text, values })
     else if (typeof statement === 'string')
       sent.push({ text: statement, values: Array.isArray(rest[0]) ? rest[0] : [] })
     return query(statement, ...rest)
