@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { builtSources } from './test/helpers/built-sources.ts'
 import LongestFirst from './test/helpers/longest-first.ts'
 
 export default defineConfig({
@@ -16,8 +17,10 @@ export default defineConfig({
         },
       },
       {
+        plugins: [builtSources()],
         test: {
           name: 'integration',
+          server: { deps: { external: [/\/dist\/.*\.js$/] } },
           include: ['test/integration/**/*.test.ts'],
           globalSetup: ['test/helpers/start-servers.ts'],
           setupFiles: ['test/helpers/leak-check.ts'],

@@ -38,8 +38,8 @@ const SUMMARIES_WITHIN = 4n * AROUND
 /**
  * Reads a page of traces with a span that matches, those with the newest ones first.
  *
- * Only as many of the newest spans that match are looked at as make a page: a trace without one of them is older than all of those with one. What a summary tells are the
- * spans at most a day away from that span; a trace that takes longer is all there by its id.
+ * Only as many of the newest spans that match are looked at as make a page: a trace without one of them is older than all of those with one. A summary is of all
+ * spans within a day of that span, at least; a trace that takes longer is all there by its id.
  */
 export async function pageTraces(pool: pg.Pool, page: PageTraces, signal: AbortSignal): Promise<TracePage> {
   const { filter, after } = page

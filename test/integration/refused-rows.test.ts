@@ -283,6 +283,7 @@ describe('ingest stops', () => {
     ['a column has a wider type', 'alter table spans alter column kind type integer', '08P01'],
   ])('at once when %s, and nothing is written', async (_, ddl, sqlState) => {
     await run('drop view if exists span_view, traces, llm_calls')
+    await run('drop function if exists span_rows, trace_summaries cascade')
     await run(ddl)
     const spans = [
       looseSpan('a', { flags: 1, attributes: { 'gen_ai.prompt': 'hi' } }),
