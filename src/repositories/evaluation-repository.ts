@@ -78,22 +78,25 @@ export class EvaluationRepository {
   ): Promise<readonly { readonly spanId: string; readonly json: string }[]> {
     const all = await partitionRanges(this.#pool, 'evaluations')
     const since = { from: BigInt((range.fromMs ?? 0) - DAY_MS) * 1_000_000n }
-    const rows: (readonly [string | null, string | null, string])[] = []
+    const rows: FoundRow[] = []
     // The ranges are those of all traces, so that their queries are planned already.
     for (const each of rangesWithin(
       joinRanges(all, () => PLANNED_RANGES),
       since,
-    ).toReversed()) {
-      const query = ofTraceQuery(each, [traceId, limit - rows.length, [...answers.keys()]])
+    )) {
+      rows.push(...(await readRows<FoundRow>(this.#pool, ofTraceQuery(each, [traceId, limit]), signal)))
+      if (answers.size === 0) continue
       rows.push(
-        ...(await readRows<readonly [string | null, string | null, string]>(this.#pool, query, signal)),
+        ...(await readRows<FoundRow>(this.#pool, ofAnswersQuery(each, [[...answers.keys()], limit]), signal)),
       )
-      if (rows.length >= limit) break
     }
-    return rows.map(([spanId, responseId, json]) => ({
-      spanId: spanId ?? answers.get(responseId ?? '') ?? '',
-      json,
-    }))
+    return rows
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .slice(0, limit)
+      .map(([, spanId, responseId, json]) => ({
+        spanId: spanId ?? answers.get(responseId ?? '') ?? '',
+        json,
+      }))
   }
 
   /**
@@ -123,20 +126,29 @@ export class EvaluationRepository {
   }
 }
 
+type FoundRow = readonly [order: string, spanId: string | null, responseId: string | null, json: string]
+
+/** The columns of {@link FoundRow}: what is ordered by is text, with as many digits in each. */
+const FOUND = `
+  select concat_ws(' ', to_char(time_unix_nano, 'FM0000000000000000000'), to_char(entry_ms, 'FM0000000000000000000'),
+      to_char(entry_seq, 'FM0000000000000000000'), to_char(record_index, 'FM0000000000'), to_char(position, 'FM0000000000')),
+    encode(span_id, 'hex'), response_id, jsonb_strip_nulls(jsonb_build_object(
+      'timeUnixNano', time_unix_nano::text, 'name', name, 'score', score, 'label', label,
+      'explanation', explanation, 'evaluator', evaluator, 'errorType', error_type))::text
+  from evaluations`
+const OLDEST = 'order by time_unix_nano, entry_ms, entry_seq, record_index, position limit $2'
+
+/** Two queries: of one with both conditions the plan is not kept, and to make it takes longer than to run both. */
 function ofTraceQuery(range: TimeRange, values: readonly unknown[]): SmallQuery {
-  return plannedQuery('evaluations', range, (within) => ({
-    text: `
-      select encode(span_id, 'hex'), response_id, jsonb_strip_nulls(jsonb_build_object(
-          'timeUnixNano', time_unix_nano::text, 'name', name, 'score', score, 'label', label,
-          'explanation', explanation, 'evaluator', evaluator, 'errorType', error_type))::text
-      from (
-        select * from evaluations
-        where response_id = any ($3::text[]) and span_id is null ${within('time')}
-        union all
-        select * from evaluations
-        where trace_id = $1::uuid and (span_id is not null or response_id is null) ${within('time')}
-      ) as found
-      order by time_unix_nano, entry_ms, entry_seq, record_index, position limit $2`,
+  return plannedQuery('evaluations of trace', range, (within) => ({
+    text: `${FOUND} where trace_id = $1::uuid and (span_id is not null or response_id is null) ${within('time')} ${OLDEST}`,
+    values,
+  }))
+}
+
+function ofAnswersQuery(range: TimeRange, values: readonly unknown[]): SmallQuery {
+  return plannedQuery('evaluations of answers', range, (within) => ({
+    text: `${FOUND} where response_id = any ($1::text[]) and span_id is null ${within('time')} ${OLDEST}`,
     values,
   }))
 }

@@ -13,7 +13,7 @@ import { readRows } from './stream-rows.ts'
 import { widened } from './time-ranges.ts'
 import type { FoundTrace } from './trace-repository.ts'
 
-const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
 
 export const LOG_RECORD_COLUMNS: FilterColumns = {
   time: 'time',
@@ -93,7 +93,7 @@ export class LogRecordRepository {
 
   /**
    * The log records of a trace in which something is said, in the order in which it was, as many as have at most `maxBytes` together; `isCut` where
-   * there are more. Looked for up to a day around its spans.
+   * there are more. Looked for up to an hour around the starts of its spans.
    */
   async messages(
     { traceId, range }: FoundTrace,
@@ -101,7 +101,7 @@ export class LogRecordRepository {
     signal: AbortSignal,
   ): Promise<{ readonly messages: readonly TraceMessage[]; readonly isCut: boolean }> {
     const values: unknown[] = [traceId, maxBytes]
-    const near = rowsSql(LOG_RECORDS, widened(range, DAY_MS, DAY_MS), values)
+    const near = rowsSql(LOG_RECORDS, widened(range, HOUR_MS, HOUR_MS), values)
     const order = 'order by time_unix_nano, entry_ms, entry_seq, record_index'
     const text = `
       select span_id, event_name, case when bytes <= $2 then attributes::text end,

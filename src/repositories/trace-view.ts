@@ -34,7 +34,7 @@ export interface TraceView {
 
 /**
  * Reads a trace for a person. What is held at once are the ids of its spans, its evaluations, the messages of its log records, and a few spans; of connections
- * three at a time.
+ * one at a time.
  *
  * @returns undefined when there is no such trace.
  */
@@ -45,11 +45,10 @@ export async function readTraceView(
 ): Promise<TraceView | undefined> {
   const trace = await traces.find(traceId, signal)
   if (trace === undefined) return undefined
-  const [summary, places, said] = await Promise.all([
-    traces.summary(trace, signal),
-    traces.spanPlaces(trace, MAX_SPANS + 1, signal),
-    logRecords.messages(trace, MAX_MESSAGE_BYTES, signal),
-  ])
+  // One after the other: what a connection has learned of the partitions of this time serves all of them.
+  const summary = await traces.summary(trace, signal)
+  const places = await traces.spanPlaces(trace, MAX_SPANS + 1, signal)
+  const said = await logRecords.messages(trace, MAX_MESSAGE_BYTES, signal)
   // Its last partition may have been dropped meanwhile.
   if (summary === undefined) return undefined
   const found = await evaluations.ofTrace(trace, spansByAnswer(places), {

@@ -158,7 +158,7 @@ interface Asked {
   readonly atOnce?: number
 }
 
-/** After some that are not counted: connections are made, and PostgreSQL learns of the partitions. */
+/** After as many that are not counted: connections are made, and each learns of the partitions. */
 async function ask({ tell, stopping }: BenchSetup, url: string, { what, path, atOnce = 1 }: Asked) {
   tell(what)
   let failed = 0
@@ -167,7 +167,8 @@ async function ask({ tell, stopping }: BenchSetup, url: string, { what, path, at
     if (!isOk) failed += 1
     return ms
   }
-  for (let round = 0; round < 5; round += 1) await Promise.all(Array.from({ length: atOnce }, one))
+  for (let asked = 0; asked < REQUESTS; asked += atOnce)
+    await Promise.all(Array.from({ length: atOnce }, one))
   failed = 0
   const ms: number[] = []
   while (ms.length < REQUESTS) ms.push(...(await Promise.all(Array.from({ length: atOnce }, one))))
