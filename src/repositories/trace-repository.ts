@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type pg from 'pg'
 import { CALL_TEXTS, type FilterColumns, type RecordFilter } from './filter.ts'
 import { objectMember, objectSql, plainMember, textMember, wordMember } from './json-text-sql.ts'
@@ -130,6 +130,9 @@ export interface SpanPlace extends TreeSpan {
 /** A span of a trace: itself, what it is as a call of a model, and whether something may be said in it; the first two as JSON text. */
 export type TraceSpanRow = readonly [position: number, span: string, genAi: string, mayBeSaid: boolean]
 
+/** Spans with what was said are large: few are held at once. */
+const SPANS_AT_ONCE = 20
+
 /** Reads traces. */
 export class TraceRepository {
   readonly #pool: pg.Pool
@@ -228,7 +231,7 @@ export class TraceRepository {
   }
 
   /** These spans of a trace, in their order: rows are {@link TraceSpanRow}. */
-  streamTrace(
+  async streamTrace(
     { traceId, range }: FoundTrace,
     places: readonly SpanPlace[],
     signal: AbortSignal,
@@ -245,7 +248,8 @@ export class TraceRepository {
       join unnest($2::bigint[], $3::bigint[], $4::int[]) with ordinality
         as placed (entry_ms, entry_seq, record_index, position) using (entry_ms, entry_seq, record_index)
       where trace_id = $1::uuid order by position`
-    // Spans with what was said are large: few are held at once.
-    return streamRows(this.#pool, { text, values, batchSize: 20 }, signal)
+    if (places.length > SPANS_AT_ONCE)
+      return streamRows(this.#pool, { text, values, batchSize: SPANS_AT_ONCE }, signal)
+    return Readable.from(await readRows<TraceSpanRow>(this.#pool, { text, values }, signal))
   }
 }

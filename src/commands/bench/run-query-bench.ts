@@ -32,7 +32,7 @@ const BY_PSQL = `\\copy (select to_json(v) from span_view v) to '/dev/null'`
 /** Stores rows, starts a service of the role `api`, and asks it. */
 export async function runQueryBench(bench: BenchSetup, options: QueryBenchOptions): Promise<QueryReport> {
   const { rows, rounds, seconds } = options
-  const nowMs = Date.now() - DAY_MS
+  const nowMs = Date.now()
   await storeDays(bench, rows, nowMs)
   // Each request listens.
   setMaxListeners(2 * AT_ONCE, bench.stopping)
