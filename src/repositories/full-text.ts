@@ -56,7 +56,7 @@ function bareTerm(bare: string): TextTerm {
 
 /**
  * A search as a condition of SQL on a column of text. The words of each body are those of PostgreSQL's text search configuration `simple`, and of the
- * beginning of a very long one (see {@link bodyWords}). A body without an index is first looked through for the letters of the words, which costs a tenth of taking it to words.
+ * beginning of a very long one (see {@link bodyWords}). A body without an index is first looked through for the letters of the words, before it is taken to words.
  *
  * @param add gives the parameter for a value, `$1`.
  */

@@ -1,13 +1,21 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
 import { type RecordFilter, whereSql } from './filter.ts'
-import { quantiles } from './grouped-query.ts'
+import { type GroupedSource, groupedQuery, quantiles } from './grouped-query.ts'
 import { LOG_RECORD_COLUMNS } from './log-record-repository.ts'
 import { streamRows } from './stream-rows.ts'
 import { SPAN_COLUMNS } from './trace-repository.ts'
 
 /** How long before its caller's time range a called span may have begun by another clock, and a caller before what it calls. */
 const AROUND = 3_600_000_000_000n
+
+const OPERATIONS: GroupedSource = {
+  view: 'span_view',
+  columns: SPAN_COLUMNS,
+  groups: { service: 'service', name: 'name', kind: 'kind' },
+  measures: `'spanCount', count(*), 'errorCount', count(*) filter (where status_code = 2)`,
+  order: 'count(*) desc',
+}
 
 /** A time range and how much of it. */
 export type ServiceFilter = Pick<RecordFilter, 'from' | 'to' | 'service' | 'limit'>
@@ -53,14 +61,9 @@ export class ServiceRepository {
    * What services do: names and kinds of their spans that match, those with the most spans first: a stream of rows with one column, JSON text
    * `{service, name, kind, spanCount, errorCount}`.
    */
-  streamOperations({ limit, ...filter }: RecordFilter, signal: AbortSignal): Promise<Readable> {
-    const { where, values } = whereSql(filter, SPAN_COLUMNS)
-    const text = `
-      select jsonb_build_object('service', service, 'name', name, 'kind', kind, 'spanCount', count(*),
-        'errorCount', count(*) filter (where status_code = 2))::text
-      from span_view ${where} group by service, name, kind
-      order by count(*) desc, service, name, kind limit $${values.push(limit)}`
-    return streamRows(this.#pool, { text, values }, signal)
+  streamOperations(filter: RecordFilter, signal: AbortSignal): Promise<Readable> {
+    const grouping = { by: Object.keys(OPERATIONS.groups), step: undefined }
+    return streamRows(this.#pool, groupedQuery(OPERATIONS, filter, grouping), signal)
   }
 
   /**
