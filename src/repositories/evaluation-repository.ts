@@ -3,6 +3,7 @@ import type pg from 'pg'
 import { CALL_TEXTS, type FilterColumns, type RecordFilter, whereSql } from './filter.ts'
 import { readRows, type SmallQuery, streamRows } from './stream-rows.ts'
 import {
+  betweenSql,
   joinRanges,
   PLANNED_RANGES,
   partitionRanges,
@@ -140,15 +141,15 @@ const OLDEST = 'order by time_unix_nano, entry_ms, entry_seq, record_index, posi
 
 /** Two queries: of one with both conditions the plan is not kept, and to make it takes longer than to run both. */
 function ofTraceQuery(range: TimeRange, values: readonly unknown[]): SmallQuery {
-  return plannedQuery('evaluations of trace', range, (within) => ({
-    text: `${FOUND} where trace_id = $1::uuid and (span_id is not null or response_id is null) ${within('time')} ${OLDEST}`,
+  return plannedQuery('evaluations of trace', range, (ends) => ({
+    text: `${FOUND} where trace_id = $1::uuid and (span_id is not null or response_id is null) ${betweenSql('time', ends)} ${OLDEST}`,
     values,
   }))
 }
 
 function ofAnswersQuery(range: TimeRange, values: readonly unknown[]): SmallQuery {
-  return plannedQuery('evaluations of answers', range, (within) => ({
-    text: `${FOUND} where response_id = any ($1::text[]) and span_id is null ${within('time')} ${OLDEST}`,
+  return plannedQuery('evaluations of answers', range, (ends) => ({
+    text: `${FOUND} where response_id = any ($1::text[]) and span_id is null ${betweenSql('time', ends)} ${OLDEST}`,
     values,
   }))
 }

@@ -10,7 +10,7 @@ import { pageRecords } from './page-records.ts'
 import { type RecordSource, rowsSql } from './record-source.ts'
 import { type StreamOptions, streamRecords } from './stream-records.ts'
 import { readRows } from './stream-rows.ts'
-import { widened } from './time-ranges.ts'
+import { nearQuery, widened } from './time-ranges.ts'
 import type { FoundTrace } from './trace-repository.ts'
 
 const HOUR_MS = 3_600_000
@@ -68,6 +68,9 @@ export const LOG_RECORDS: RecordSource = {
   ],
 }
 
+/** What a message takes of the limit, about. */
+const BYTES = '1000 + coalesce(octet_length(body), 0) + octet_length(attributes::text)'
+
 /** A log record in which something is said, and the span that it was said in. */
 export interface TraceMessage extends ContentLog {
   readonly spanId: string
@@ -93,30 +96,37 @@ export class LogRecordRepository {
 
   /**
    * The log records of a trace in which something is said, in the order in which it was, as many as have at most `maxBytes` together; `isCut` where
-   * there are more. Looked for up to an hour around the starts of its spans.
+   * there are more. Looked for within an hour of the starts of its spans, at least.
    */
   async messages(
     { traceId, range }: FoundTrace,
     maxBytes: number,
     signal: AbortSignal,
   ): Promise<{ readonly messages: readonly TraceMessage[]; readonly isCut: boolean }> {
-    const values: unknown[] = [traceId, maxBytes]
-    const near = rowsSql(LOG_RECORDS, widened(range, HOUR_MS, HOUR_MS), values)
+    const near = widened(range, HOUR_MS, HOUR_MS)
     const order = 'order by time_unix_nano, entry_ms, entry_seq, record_index'
-    const text = `
-      select span_id, event_name, case when bytes <= $2 then attributes::text end,
-        case when bytes <= $2 then case when body_is_json then body else to_json(body)::text end end
-      from (
-        select *, sum(1000 + coalesce(octet_length(body), 0) + octet_length(attributes::text)) over (${order}) as bytes
-        from (
-          select span_id, event_name, attributes, body, body_is_json, time_unix_nano, entry_ms, entry_seq, record_index
-          from ${near} where trace_id = $1::uuid and has_content and span_id is not null
-        ) as said
-      ) as summed
-      where bytes - (1000 + coalesce(octet_length(body), 0) + octet_length(attributes::text)) <= $2 ${order}`
+    const query = await nearQuery(
+      this.#pool,
+      { name: 'messages of trace', table: 'log_records', range: near },
+      (ends, values) => {
+        const id = `$${values.push(traceId)}::uuid`
+        const most = `$${values.push(maxBytes)}`
+        return `
+          select span_id, event_name, case when bytes <= ${most} then attributes::text end,
+            case when bytes <= ${most} then case when body_is_json then body else to_json(body)::text end end
+          from (
+            select *, sum(${BYTES}) over (${order}) as bytes
+            from (
+              select span_id, event_name, attributes, body, body_is_json, time_unix_nano, entry_ms, entry_seq, record_index
+              from ${rowsSql(LOG_RECORDS, ends)} where trace_id = ${id} and has_content and span_id is not null
+            ) as said
+          ) as summed
+          where bytes - (${BYTES}) <= ${most} ${order}`
+      },
+    )
     const rows = await readRows<readonly [string, string | null, string | null, string | null]>(
       this.#pool,
-      { text, values },
+      query,
       signal,
     )
     // The first that passes the limit comes without what it says.

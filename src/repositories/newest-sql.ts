@@ -45,10 +45,14 @@ function hasIndex({ service, traceId, session, status, minSeverityNumber }: Reco
 const ERROR = 2
 const FIRST_ERROR = 17
 
-/** SQL of the order of records: by their time, then by their entries. */
-export function orderSql(columns: FilterColumns, order: 'asc' | 'desc'): string {
+/**
+ * SQL of the order of records: by their time, then by their entries.
+ *
+ * @param of what the columns are those of, where a column of the answer has such a name, too: it would be ordered by that, as text.
+ */
+export function orderSql(columns: FilterColumns, order: 'asc' | 'desc', of?: string): string {
   return positionColumns(columns)
-    .map((column) => `${column} ${order}`)
+    .map((column) => `${of === undefined ? '' : `${of}.`}${column} ${order}`)
     .join(', ')
 }
 

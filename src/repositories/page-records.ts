@@ -1,12 +1,12 @@
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type pg from 'pg'
 import { type RecordFilter, whereSql } from './filter.ts'
 import { keyColumns, newestSql, orderSql } from './newest-sql.ts'
 import { OneAfterTheOther } from './one-after-the-other.ts'
 import type { RecordPosition } from './page-token.ts'
 import { type RecordSource, rowsSql } from './record-source.ts'
-import { type SqlQuery, streamRows } from './stream-rows.ts'
-import { joinRanges, partitionRanges, RANGES_AT_ONCE, rangesWithin, type TimeRange } from './time-ranges.ts'
+import { BATCH_SIZE, readRows, type SqlQuery, streamRows } from './stream-rows.ts'
+import { newestFirst, parameterEnds, partitionRanges, rangesWithin, type TimeRange } from './time-ranges.ts'
 
 /** A record of a page as JSON text, and where it stands. */
 export type PageRow = readonly [
@@ -30,13 +30,19 @@ export async function pageRecords(
   signal: AbortSignal,
 ): Promise<Readable> {
   const within = rangesWithin(await partitionRanges(pool, source.table), filter)
-  const ranges = joinRanges(within, RANGES_AT_ONCE)
+  const ranges = newestFirst(within)
   return new OneAfterTheOther({
     limit: filter.limit + 1,
     queries: filter.order === 'asc' ? ranges.toReversed() : ranges,
     open: (range, limit) =>
-      streamRows(pool, pageQuery(source, { ...filter, limit: limit ?? 0 }, range), signal),
+      readPage(pool, pageQuery(source, { ...filter, limit: limit ?? 0 }, range), signal),
   })
+}
+
+/** A cursor takes three round trips, and holds as many rows at once as most pages have. */
+async function readPage(pool: pg.Pool, query: PageQuery, signal: AbortSignal): Promise<Readable> {
+  if (query.limit > BATCH_SIZE) return await streamRows(pool, query, signal)
+  return Readable.from(await readRows<PageRow>(pool, query, signal))
 }
 
 /** Where the record of a row stands. */
@@ -44,22 +50,25 @@ export function positionOf([, timeUnixNano, entryMs, entrySeq, recordIndex]: Pag
   return { timeUnixNano, entryMs, entrySeq, recordIndex }
 }
 
-function pageQuery(source: RecordSource, filter: PageFilter, range: TimeRange): SqlQuery {
+interface PageQuery extends SqlQuery {
+  readonly limit: number
+}
+
+function pageQuery(source: RecordSource, filter: PageFilter, range: TimeRange): PageQuery {
   const { columns, json, isIndexedByService } = source
+  const { limit } = filter
   const select = `${json}, ${columns.timeUnixNano}::text, entry_ms::text, entry_seq::text, record_index`
   const order = filter.order ?? 'desc'
-  const by = `order by ${orderSql(columns, order)}`
+  const by = `order by ${orderSql(columns, order, source.view)}`
   if (isIndexedByService !== true) {
     const { where, values } = whereSql(filter, columns)
-    const rows = rowsSql(source, range, values)
-    return {
-      text: `select ${select} from ${rows} ${where} ${by} limit $${values.push(filter.limit)}`,
-      values,
-    }
+    const rows = rowsSql(source, parameterEnds(range, values))
+    const text = `select ${select} from ${rows} ${where} ${by} limit $${values.push(limit)}`
+    return { text, values, limit }
   }
   // The keys first, then the records: only those of the page are made JSON of.
   const { text: keys, values } = newestSql(source, { ...filter, order }, { range })
-  const rows = rowsSql(source, range, values)
+  const rows = rowsSql(source, parameterEnds(range, values))
   const text = `select ${select} from (${keys}) as page join ${rows} using (${keyColumns(columns).join(', ')}) ${by}`
-  return { text, values }
+  return { text, values, limit }
 }

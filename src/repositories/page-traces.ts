@@ -5,14 +5,7 @@ import { newestSql } from './newest-sql.ts'
 import type { TracePosition } from './page-token.ts'
 import type { RecordSource } from './record-source.ts'
 import { readRows } from './stream-rows.ts'
-import {
-  joinRanges,
-  partitionRanges,
-  RANGES_AT_ONCE,
-  rangeSql,
-  rangesWithin,
-  type TimeRange,
-} from './time-ranges.ts'
+import { newestFirst, partitionRanges, rangeSql, rangesWithin, type TimeRange } from './time-ranges.ts'
 
 /** Traces as JSON text, and where the next ones begin: after the last of these, undefined where there are no more. */
 export interface TracePage {
@@ -100,7 +93,7 @@ async function findTraces(
   // Others of the last nanosecond of the page before may have been on it: they are found again, and make no page.
   const isNext = (trace: TracePosition) => after === undefined || isAfter(trace, after)
   let next = 0
-  for (const range of joinRanges(rangesWithin(all, older), RANGES_AT_ONCE)) {
+  for (const range of newestFirst(rangesWithin(all, older))) {
     for (let spans = (filter.limit + 1) * SPANS_PER_TRACE; ; spans *= SPANS_PER_TRACE) {
       const rows = await readRows<FoundRow>(
         pool,
@@ -156,7 +149,7 @@ async function listedBefore(
   if (traces.length === 0) return listed
   const newer = { ...filter, from: BigInt(after.newestUnixNano) + 1n }
   const ranges = rangesWithin(await partitionRanges(pool, source.table), newer)
-  for (const range of joinRanges(ranges, RANGES_AT_ONCE)) {
+  for (const range of newestFirst(ranges)) {
     const { where, values } = whereSql(newer, source.columns)
     const text = `
       select distinct replace(trace_id::text, '-', '') from ${source.view}

@@ -1,6 +1,6 @@
 import type { PartitionedTable } from '../retention/partitions.ts'
 import type { FilterColumns } from './filter.ts'
-import { rangeSql, rangeTexts, type TimeRange } from './time-ranges.ts'
+import { betweenSql, type RangeEnds } from './time-ranges.ts'
 
 /** Where the records of a signal are read, and how. */
 export interface RecordSource {
@@ -18,14 +18,7 @@ export interface RecordSource {
 }
 
 /** SQL of the rows in a time range, for FROM, called as the view. */
-export function rowsSql(
-  { view, rowsFunction, columns }: RecordSource,
-  range: TimeRange,
-  values: unknown[],
-): string {
-  if (rowsFunction === undefined) {
-    return `(select * from ${view} where true ${rangeSql(columns.time, range, values)}) as ${view}`
-  }
-  const [from, to] = rangeTexts(range).map((text) => `$${values.push(text)}`)
-  return `${rowsFunction}(${from}, ${to}) as ${view}`
+export function rowsSql({ view, rowsFunction, columns }: RecordSource, ends: RangeEnds): string {
+  if (rowsFunction !== undefined) return `${rowsFunction}(${ends.join(', ')}) as ${view}`
+  return `(select * from ${view} where true ${betweenSql(columns.time, ends)}) as ${view}`
 }

@@ -5,7 +5,7 @@ import { orderSql } from './newest-sql.ts'
 import { OneAfterTheOther } from './one-after-the-other.ts'
 import { type RecordSource, rowsSql } from './record-source.ts'
 import { streamRows } from './stream-rows.ts'
-import { joinRanges, MOST_RANGES, partitionRanges, rangesWithin } from './time-ranges.ts'
+import { joinRanges, MOST_RANGES, parameterEnds, partitionRanges, rangesWithin } from './time-ranges.ts'
 
 export interface StreamOptions {
   readonly form: 'json' | 'csv'
@@ -29,13 +29,13 @@ export async function streamRecords(
   const areFew = filter.traceId !== undefined || filter.session !== undefined
   const within = rangesWithin(await partitionRanges(pool, table), filter)
   const ranges = joinRanges(within, () => (areFew ? MOST_RANGES : 1))
-  const order = filter.order === undefined ? '' : `order by ${orderSql(columns, filter.order)}`
+  const order = filter.order === undefined ? '' : `order by ${orderSql(columns, filter.order, source.view)}`
   return new OneAfterTheOther({
     limit: filter.limit,
     queries: filter.order === 'asc' ? ranges.toReversed() : ranges,
     open: (range, limit) => {
       const { where, values } = whereSql(filter, columns)
-      const rows = rowsSql(source, range, values)
+      const rows = rowsSql(source, parameterEnds(range, values))
       const text = `select ${select} from ${rows} ${where} ${order} limit $${values.push(limit)}`
       return streamRows(pool, { text, values }, signal)
     },

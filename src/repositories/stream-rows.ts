@@ -9,11 +9,11 @@ import { rowsTimeoutOf } from '../pool.ts'
 export interface SqlQuery {
   readonly text: string
   readonly values: readonly unknown[]
-  /** Rows of one round trip of the cursor, all of which are held at once. Default 1000. */
+  /** Rows of one round trip of the cursor, all of which are held at once. Default {@link BATCH_SIZE}. */
   readonly batchSize?: number
 }
 
-const BATCH_SIZE = 1000
+export const BATCH_SIZE = 1000
 
 /**
  * Runs a query behind a cursor: rows flow as they are read, in constant memory, and a slow reader slows the cursor. Each row is an

@@ -43,7 +43,6 @@ export function partitionRanges(pool: pg.Pool, table: PartitionedTable): Promise
 
 /** Partitions of one query at most: with their indexes they take some 60 locks, of 64 that PostgreSQL counts on for a transaction. */
 export const MOST_RANGES = 8
-const FIRST_RANGES = [4, 1, 2, 4]
 
 /**
  * Partitions of one query that is planned once a connection, at most: then it takes a lock for each of them and for the index that it uses, and while it is planned one for each of
@@ -51,24 +50,72 @@ const FIRST_RANGES = [4, 1, 2, 4]
  */
 export const PLANNED_RANGES = 32
 
+/** The ends of a range as SQL of `timestamptz`: literals or parameters. */
+export type RangeEnds = readonly [from: string, to: string]
+
 /**
  * A query that a connection plans once for a range: that is part of its text, so that the partitions are known when it is planned, and of its name.
  *
- * @param of has the query, given what keeps a column within the range.
+ * @param of has the query, given the ends of the range.
  */
 export function plannedQuery(
   name: string,
   range: TimeRange,
-  of: (within: (column: string) => string) => SmallQuery,
+  of: (ends: RangeEnds) => SmallQuery,
 ): SmallQuery {
-  const [from, to] = rangeTexts(range)
-  // Both are our own: an instant as ISO 8601 has it, or infinite.
-  const within = (column: string) => ` and ${column} >= '${from}' and ${column} < '${to}'`
-  return { ...of(within), name: `${name} ${range.fromMs ?? ''} ${range.toMs ?? ''}` }
+  // Our own text: an instant as ISO 8601 has it, or infinite.
+  const [from, to] = rangeTexts(range).map((text) => `'${text}'`) as [string, string]
+  return { ...of([from, to]), name: `${name} ${range.fromMs ?? ''} ${range.toMs ?? ''}` }
 }
 
-/** For whom the newest are enough: the partitions made ahead and today's, then one, then more and more. */
-export const RANGES_AT_ONCE = (index: number): number => FIRST_RANGES[index] ?? MOST_RANGES
+/** Partitions for which a query of a short time is planned at once. Its first five plans take longer for each of them, and it is planned for fewer ranges. */
+const NEAR_RANGES = 4
+/** The newest ranges of so many partitions: a connection holds up to 0.3 MiB for each range and query. */
+const MOST_NEAR = 16
+
+/**
+ * A query of a short range, which most often is in one partition. If that is a new one, it is planned once for all that are near it: what it is planned for is longer than `range`.
+ *
+ * @param of has the query, given the ends of the range; values that it adds come after those of the ends.
+ */
+export async function nearQuery(
+  pool: pg.Pool,
+  {
+    name,
+    table,
+    range,
+  }: { readonly name: string; readonly table: PartitionedTable; readonly range: TimeRange },
+  of: (ends: RangeEnds, values: unknown[]) => string,
+): Promise<SmallQuery> {
+  const all = joinRanges(await partitionRanges(pool, table), () => NEAR_RANGES)
+  const near = all.slice(0, MOST_NEAR).find((planned) => contains(planned, range))
+  if (near !== undefined) {
+    return plannedQuery(name, near, (ends) => {
+      const values: unknown[] = []
+      return { text: of(ends, values), values }
+    })
+  }
+  const values: unknown[] = []
+  return { text: of(parameterEnds(range, values), values), values }
+}
+
+function contains(
+  outer: TimeRange,
+  { fromMs = Number.NEGATIVE_INFINITY, toMs = Number.POSITIVE_INFINITY }: TimeRange,
+): boolean {
+  return (
+    (outer.fromMs ?? Number.NEGATIVE_INFINITY) <= fromMs && (outer.toMs ?? Number.POSITIVE_INFINITY) >= toMs
+  )
+}
+
+const NEXT_RANGES = [1, 2, 4]
+
+/** For whom the newest are enough: today's partition with those made ahead, which most often are empty, then one, then more and more. */
+export function newestFirst(ranges: readonly TimeRange[], nowMs = Date.now()): readonly TimeRange[] {
+  const ahead = ranges.filter(({ fromMs = 0 }) => fromMs > nowMs).length
+  const first = Math.min(ahead + 1, MOST_RANGES)
+  return joinRanges(ranges, (index) => (index === 0 ? first : (NEXT_RANGES[index - 1] ?? MOST_RANGES)))
+}
 
 /** Ranges, put together so that there are as many in each as `sizeOf` says of its number. */
 export function joinRanges(
@@ -99,12 +146,23 @@ export function rangesWithin(
   )
 }
 
-/** A range as literals of `timestamptz`. */
-export function rangeTexts({ fromMs, toMs }: TimeRange): readonly [from: string, to: string] {
+/** A range as texts that PostgreSQL reads as `timestamptz`. */
+function rangeTexts({ fromMs, toMs }: TimeRange): readonly [from: string, to: string] {
   return [
     fromMs === undefined ? '-infinity' : timeText(fromMs),
     toMs === undefined ? 'infinity' : timeText(toMs),
   ]
+}
+
+/** The ends of a range as parameters of a query. */
+export function parameterEnds(range: TimeRange, values: unknown[]): RangeEnds {
+  const [from, to] = rangeTexts(range)
+  return [`$${values.push(from)}::timestamptz`, `$${values.push(to)}::timestamptz`]
+}
+
+/** What keeps a column between two ends, `and …`. */
+export function betweenSql(column: string, [from, to]: RangeEnds): string {
+  return ` and ${column} >= ${from} and ${column} < ${to}`
 }
 
 /** A range made longer at both ends, by milliseconds. */

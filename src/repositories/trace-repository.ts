@@ -8,14 +8,15 @@ import type { TracePosition } from './page-token.ts'
 import { pageTraces, streamTraces, type TracePage } from './page-traces.ts'
 import { type RecordSource, rowsSql } from './record-source.ts'
 import { type StreamOptions, streamRecords } from './stream-records.ts'
-import { readRows, streamRows } from './stream-rows.ts'
+import { readRows, type SmallQuery, streamRows } from './stream-rows.ts'
 import {
+  betweenSql,
   joinRanges,
+  nearQuery,
   PLANNED_RANGES,
   partitionRanges,
   plannedQuery,
-  rangeSql,
-  rangeTexts,
+  type RangeEnds,
   type TimeRange,
 } from './time-ranges.ts'
 import type { TreeSpan } from './tree-order.ts'
@@ -174,10 +175,10 @@ export class TraceRepository {
   async find(traceId: string, signal: AbortSignal): Promise<FoundTrace | undefined> {
     const starts: number[] = []
     for (const range of joinRanges(await partitionRanges(this.#pool, 'spans'), () => PLANNED_RANGES)) {
-      const query = plannedQuery('trace', range, (within) => ({
+      const query = plannedQuery('trace', range, (ends) => ({
         text: `
           select extract(epoch from min(start_time))::float8 * 1000, extract(epoch from max(start_time))::float8 * 1000
-          from spans where trace_id = $1::uuid ${within('start_time')}`,
+          from spans where trace_id = $1::uuid ${betweenSql('start_time', ends)}`,
         values: [traceId],
       }))
       const [[first, last] = [null, null]] = await readRows<readonly [number | null, number | null]>(
@@ -195,29 +196,31 @@ export class TraceRepository {
   }
 
   /** A trace in short, as JSON text: `{traceId, startTimeUnixNano, durationNs, name, service, services, spanCount, errorCount, inputTokens, outputTokens, cost}`. */
-  async summary({ traceId, range }: FoundTrace, signal: AbortSignal): Promise<string | undefined> {
-    const text = `
-      select ${TRACE_JSON} from trace_summaries($2::timestamptz, $3::timestamptz) where trace_id = $1::uuid`
-    const values = [traceId, ...rangeTexts(range)]
-    const [row] = await readRows<readonly [string]>(this.#pool, { text, values }, signal)
+  async summary(trace: FoundTrace, signal: AbortSignal): Promise<string | undefined> {
+    const query = await this.#nearQuery(
+      'summary',
+      trace,
+      (ends, values) => `
+      select ${TRACE_JSON} from trace_summaries(${ends}) where trace_id = $${values.push(trace.traceId)}::uuid`,
+    )
+    const [row] = await readRows<readonly [string]>(this.#pool, query, signal)
     return row?.[0]
   }
 
   /** Where the spans of a trace stand in its tree, those that start first at most `limit`. */
-  async spanPlaces(
-    { traceId, range }: FoundTrace,
-    limit: number,
-    signal: AbortSignal,
-  ): Promise<readonly SpanPlace[]> {
-    const values: unknown[] = [traceId, limit]
-    const text = `
+  async spanPlaces(trace: FoundTrace, limit: number, signal: AbortSignal): Promise<readonly SpanPlace[]> {
+    const query = await this.#nearQuery(
+      'places',
+      trace,
+      (ends, values) => `
       select encode(span_id, 'hex'), encode(parent_span_id, 'hex'), entry_ms, entry_seq, record_index,
         case when name <> 'gen_ai.evaluation.result' then response_id end
-      from spans where trace_id = $1::uuid ${rangeSql('start_time', range, values)}
-      order by start_time_unix_nano, entry_ms, entry_seq, record_index limit $2`
+      from spans where trace_id = $${values.push(trace.traceId)}::uuid ${betweenSql('start_time', ends)}
+      order by start_time_unix_nano, entry_ms, entry_seq, record_index limit $${values.push(limit)}`,
+    )
     const rows = await readRows<readonly [string, string | null, string, string, number, string | null]>(
       this.#pool,
-      { text, values },
+      query,
       signal,
     )
     return rows.map(([spanId, parentSpanId, entryMs, entrySeq, recordIndex, responseId]) => ({
@@ -231,25 +234,30 @@ export class TraceRepository {
   }
 
   /** These spans of a trace, in their order: rows are {@link TraceSpanRow}. */
-  async streamTrace(
-    { traceId, range }: FoundTrace,
-    places: readonly SpanPlace[],
-    signal: AbortSignal,
-  ): Promise<Readable> {
-    const values: unknown[] = [
-      traceId,
-      places.map(({ entryMs }) => entryMs),
-      places.map(({ entrySeq }) => entrySeq),
-      places.map(({ recordIndex }) => recordIndex),
-    ]
-    const text = `
+  async streamTrace(trace: FoundTrace, places: readonly SpanPlace[], signal: AbortSignal): Promise<Readable> {
+    const query = await this.#nearQuery(
+      'spans',
+      trace,
+      (ends, values) => `
       select position::int, ${SPAN_JSON}, ${GEN_AI_JSON}, has_content or jsonb_array_length(events) > 0
-      from ${rowsSql(SPANS, range, values)}
-      join unnest($2::bigint[], $3::bigint[], $4::int[]) with ordinality
-        as placed (entry_ms, entry_seq, record_index, position) using (entry_ms, entry_seq, record_index)
-      where trace_id = $1::uuid order by position`
+      from ${rowsSql(SPANS, ends)}
+      join unnest(
+        $${values.push(places.map(({ entryMs }) => entryMs))}::bigint[],
+        $${values.push(places.map(({ entrySeq }) => entrySeq))}::bigint[],
+        $${values.push(places.map(({ recordIndex }) => recordIndex))}::int[]
+      ) with ordinality as placed (entry_ms, entry_seq, record_index, position) using (entry_ms, entry_seq, record_index)
+      where trace_id = $${values.push(trace.traceId)}::uuid order by position`,
+    )
     if (places.length > SPANS_AT_ONCE)
-      return streamRows(this.#pool, { text, values, batchSize: SPANS_AT_ONCE }, signal)
-    return Readable.from(await readRows<TraceSpanRow>(this.#pool, { text, values }, signal))
+      return streamRows(this.#pool, { ...query, batchSize: SPANS_AT_ONCE }, signal)
+    return Readable.from(await readRows<TraceSpanRow>(this.#pool, query, signal))
+  }
+
+  #nearQuery(
+    what: string,
+    { range }: FoundTrace,
+    of: (ends: RangeEnds, values: unknown[]) => string,
+  ): Promise<SmallQuery> {
+    return nearQuery(this.#pool, { name: `${what} of trace`, table: 'spans', range }, of)
   }
 }

@@ -76,6 +76,24 @@ describe('pages of JSON', () => {
     }
   })
 
+  test('have every record of one nanosecond once, whichever entries of a millisecond they came in', async () => {
+    const startTimeUnixNano = `${Date.now()}000000`
+    const ids = Array.from({ length: 12 }, (_, index) => (index + 1).toString(16).padStart(16, 'e'))
+    const entryMs = Date.now() + 100
+    for (const [index, spanId] of ids.entries()) {
+      const span = { traceId: 'b'.repeat(32), spanId, name: 'at once', startTimeUnixNano }
+      await app.redis.xadd(`${app.prefix}:traces`, `${entryMs}-${index + 1}`, 'json', JSON.stringify(span))
+    }
+    await eventually(async () => expect((await page('name=at+once')).data).toHaveLength(ids.length))
+    for (const limit of [1, 2, 5]) {
+      const newest = await pages(`name=at+once&limit=${limit}`)
+      expect(newest.map(({ spanId }) => spanId)).toEqual(ids.toReversed())
+      const oldest = await pages(`name=at+once&order=asc&limit=${limit}`)
+      expect(oldest.map(({ spanId }) => spanId)).toEqual(ids)
+    }
+    await app.query(`delete from spans where name = 'at once'`)
+  })
+
   test('are not disturbed by records that come in between', async () => {
     const first = await page('limit=500')
     const span = {

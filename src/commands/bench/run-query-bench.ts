@@ -21,9 +21,11 @@ export interface QueryBenchOptions {
 
 const DAY_MS = 86_400_000
 const DAYS_BEFORE = 60
+/** As a service makes them by default. */
+const DAYS_AHEAD = 3
 const ROWS_A_DAY_BEFORE = 1000
 const FIRST_PORT = 44_318
-const REQUESTS = 200
+const REQUESTS = 500
 const AT_ONCE = 16
 const BYTES_A_SECOND = 1_000_000
 const EXPORT = '/api/v1/spans?format=ndjson'
@@ -91,7 +93,7 @@ async function storeDays(bench: BenchSetup, rows: number, nowMs: number): Promis
   })
   try {
     const partitions = new Partitions({ pool, interval: 'day' })
-    await partitions.ensureAhead(DAYS_BEFORE + 4, nowMs - DAYS_BEFORE * DAY_MS)
+    await partitions.ensureAhead(DAYS_BEFORE + DAYS_AHEAD, nowMs - DAYS_BEFORE * DAY_MS)
   } finally {
     await pool.end()
   }
