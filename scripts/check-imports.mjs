@@ -40,7 +40,7 @@ const MAY_IMPORT = {
   repositories: ['root', 'models', 'retention'],
   ingest: ['root', 'models', 'retention', 'writers'],
   audit: ['root', 'models', 'retention', 'writers', 'ingest'],
-  tail: ['root', 'models', 'retention', 'writers'],
+  tail: ['root', 'models', 'retention', 'writers', 'repositories', 'ingest'],
   http: ['root', 'models', 'producer', 'repositories', 'tail'],
   embedded: ['root'],
   service: except('service', 'commands', 'cli', 'index'),

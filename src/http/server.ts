@@ -19,6 +19,7 @@ import { type RecordRoutesOptions, recordRoutes } from './routes/records.ts'
 import { serviceRoutes } from './routes/services.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { statisticsRoutes } from './routes/statistics.ts'
+import { type TailRoutesOptions, tailRoutes } from './routes/tail.ts'
 import { traceRoutes } from './routes/traces.ts'
 
 /** What the routes of queries read from. */
@@ -38,6 +39,8 @@ export interface HttpServerOptions extends OperationRoutesOptions {
   readonly logger: Logger
   /** Without them there are only the routes of operations. */
   readonly repositories: Repositories | undefined
+  /** Without them there is no tail. */
+  readonly tail: Omit<TailRoutesOptions, 'metrics'> | undefined
   /** Without it nothing is taken. */
   readonly otlp: Pick<OtlpRoutesOptions, 'receiver' | 'body'> | undefined
 }
@@ -84,6 +87,7 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
     sessionRoutes(app, { ...repositories, limits })
     statisticsRoutes(app, { ...repositories, limits })
   }
+  if (options.tail !== undefined) tailRoutes(app, { ...options, ...options.tail })
   if (options.otlp !== undefined) otlpRoutes(app, { ...options, ...options.otlp })
   return app
 }
