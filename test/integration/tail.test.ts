@@ -118,10 +118,11 @@ describe('a tail', () => {
   })
 
   test('shows a share of the records, all of a trace or none of it', async () => {
+    const all = await watchLive('logs/tail?service=sampled')
     const client = await watchLive('logs/tail?service=sampled&sample=0.3')
     const traces = upTo(200).map((n) => n.toString(16).padStart(32, '7'))
     for (const traceId of [...traces, ...traces]) await log({ service: 'sampled', traceId, body: 'x' })
-    await numbered('other', 1)
+    await all.until(({ records }) => records().length === 400)
     await sleep(100)
     const seen: string[] = client.records().map(({ traceId }) => traceId)
     const [first, second] = [seen.slice(0, seen.length / 2), seen.slice(seen.length / 2)]
@@ -161,7 +162,10 @@ describe('a tail', () => {
 
 describe('history', () => {
   beforeAll(async () => {
+    // A tail that has just begun knows all that was there: what one that runs has not read yet counts as live.
+    const watched = await watchLive('logs/tail?service=past')
     for (const n of upTo(50)) await numbered('past', n)
+    await watched.until(({ records }) => records().length === 50)
   })
 
   test('has the last records that match, then what comes', async () => {
