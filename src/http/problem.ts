@@ -79,7 +79,7 @@ export function problemOf(error: FastifyError | BadParameter | Error): Problem {
     return {
       status: 503,
       title: 'The request cannot be answered now',
-      detail: 'PostgreSQL is away or all connections to it are busy; try again later',
+      detail: 'PostgreSQL or Redis is away, or all connections to it are busy; try again later',
     }
   }
   return {

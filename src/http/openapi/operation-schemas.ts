@@ -70,7 +70,7 @@ export const PROBLEM_RESPONSES = {
   NotFound: problem('There is nothing of this name or id.'),
   Failed: problem('The request could not be answered; the service has logged the cause.'),
   Unavailable: {
-    ...problem('PostgreSQL is away, or all connections to it are busy.'),
+    ...problem('PostgreSQL or Redis is away, or all connections to it are busy.'),
     headers: RETRY_AFTER,
   },
   TookTooLong: problem('PostgreSQL took longer than it may: ask for a shorter time range, or for less.'),
