@@ -25,7 +25,7 @@ export function spanDetails(timed: TimedTraceSpan, logs: readonly LogRecord[]): 
       ['By itself', formatNanos(selfNs)],
       ['Span id', span.spanId],
     ]),
-    section('Model', span.genAi && figures(modelFigures(span.genAi))),
+    section(span.genAi?.model ? 'Model' : 'User', span.genAi && figures(modelFigures(span.genAi))),
     section('Conversation', span.conversation && conversation(span.conversation)),
     section('Evaluations', ...(span.evaluations ?? []).map(evaluationLine)),
     section('Log records', ...own.map(logLine)),
