@@ -109,7 +109,8 @@ export function whereSql(
   }
   if (columns.body !== undefined && filter.fullText !== undefined)
     conditions.push(fullTextSql(filter.fullText, columns.body, (value) => `$${values.push(value)}`))
-  add(columns.body, 'ilike ?', filter.contains && `%${filter.contains.replaceAll(/[\\%_]/g, '\\$&')}%`)
+  const part = filter.contains?.replaceAll(/[\\%_]/g, '\\$&')
+  add(columns.body, 'ilike ?', part === undefined ? undefined : `%${part}%`)
   if (filter.after !== undefined) {
     const { timeUnixNano, entryMs, entrySeq, recordIndex } = filter.after
     const sign = filter.order === 'asc' ? '>' : '<'
@@ -125,8 +126,12 @@ export function whereSql(
 /** `42` is meant as a number as well as a text: who filters does not know which it was sent as. */
 function formsOf(key: string, value: string): readonly string[] {
   const name = JSON.stringify(key)
-  const isLiteral = /^(?:-?(?:0|[1-9]\d{0,30})(?:\.\d{1,30})?|true|false|null)$/.test(value)
-  return [`{${name}:${JSON.stringify(value)}}`, ...(isLiteral ? [`{${name}:${value}}`] : [])]
+  return [`{${name}:${JSON.stringify(value)}}`, ...(isJsonLiteral(value) ? [`{${name}:${value}}`] : [])]
+}
+
+/** Whether the value of an attribute is meant as what JSON makes of it, too. */
+export function isJsonLiteral(value: string): boolean {
+  return /^(?:-?(?:0|[1-9]\d{0,30})(?:\.\d{1,30})?|true|false|null)$/.test(value)
 }
 
 /** How the microseconds of a time before `unixNano` compare with its own: what is before a midnight is not looked for in the day that begins then. */

@@ -1,5 +1,4 @@
-/** Characters of a body that are searched. A tsvector holds 1 MB of words: of so many characters of 4 bytes, words and all, it never takes more. */
-const SEARCHED_CHARACTERS = 100_000
+import { SEARCHED_CHARACTERS } from '../models/searched-words.ts'
 
 /**
  * SQL of the words of a log record's body, as they are indexed. Only a query that has this very expression, on the column of `log_records`

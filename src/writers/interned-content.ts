@@ -1,5 +1,6 @@
 import type { Attributes } from '../models/attributes.ts'
 import type { MetricDefinition } from '../models/data-point.ts'
+import { environmentOf } from '../models/environment.ts'
 import {
   canonicalMetric,
   canonicalResource,
@@ -54,9 +55,6 @@ const MAX_REMEMBERED: Readonly<Record<ContentTable, number>> = {
 const ROW_COST = 256
 /** Longer content is not remembered: a few would push everything else out. */
 const MAX_CONTENT = 65_536
-
-/** OpenTelemetry's `deployment.environment.name`, and its name before semantic conventions 1.27. */
-const ENVIRONMENT_KEYS = ['deployment.environment.name', 'deployment.environment'] as const
 
 /**
  * Finds the row of a resource, scope, metric or series by content. Pure and local: whether PostgreSQL has the row is
@@ -181,9 +179,4 @@ export class InternedContent {
     }
     return row
   }
-}
-
-function environmentOf(attributes: Attributes): string | undefined {
-  const key = ENVIRONMENT_KEYS.find((name) => typeof attributes[name] === 'string')
-  return key === undefined ? undefined : String(attributes[key])
 }

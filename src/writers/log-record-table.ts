@@ -1,11 +1,8 @@
-import type { Attributes } from '../models/attributes.ts'
-import { isMessageEvent } from '../models/content-events.ts'
-import { isPlainObject } from '../models/decode-fields.ts'
 import { SPAN_ID_DIGITS, TRACE_ID_DIGITS } from '../models/decode-id.ts'
 import { evaluationsOfLog } from '../models/evaluations/evaluations-of-log.ts'
-import { eventNameOf } from '../models/event-name.ts'
 import { hasContent, splitContent } from '../models/gen-ai-content.ts'
 import { stringifyJson } from '../models/json.ts'
+import { bodyText, isBodyContent, searchedBodyText } from '../models/log-body.ts'
 import type { LogRecord } from '../models/log-record.ts'
 import type { ScannedLogRecord } from '../models/scan/scan-log-record.ts'
 import type { CopyEncoder } from './copy-encoder.ts'
@@ -75,19 +72,8 @@ export const LOG_RECORD_TABLE: TelemetryTable<LogRecord, SourceRefs, ScannedLogR
   ],
 }
 
-/** The body of an event that is a message, or that holds messages by name (`gen_ai.client.inference.operation.details`). */
-function isBodyContent(record: LogRecord): boolean {
-  const { body } = record
-  if (body === undefined) return false
-  return isMessageEvent(eventNameOf(record)) || (isPlainObject(body) && hasContent(body as Attributes))
-}
-
 function hasContentOf(record: LogRecord): boolean {
   return hasContent(record.attributes) || isBodyContent(record)
-}
-
-function bodyText({ body }: LogRecord): string | undefined {
-  return body === undefined || typeof body === 'string' ? body : stringifyJson(body)
 }
 
 interface LogRecordRow {
@@ -108,7 +94,7 @@ function encodeLogRecord(encoder: CopyEncoder, record: LogRecord, { refs, origin
   encoder.bool(body !== undefined && typeof body !== 'string')
   encoder.text(record.service)
   encoder.jsonb(stringifyJson(attributes))
-  encoder.text(isBodyContent(record) ? undefined : bodyText(record))
+  encoder.text(searchedBodyText(record))
   encoder.text(record.severityText)
   encoder.hex(record.traceId)
   encoder.hex(record.spanId)

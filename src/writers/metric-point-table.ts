@@ -1,13 +1,6 @@
-import type { AttributeValue } from '../models/attributes.ts'
-import type {
-  DataPoint,
-  Exemplar,
-  ExponentialBuckets,
-  Measurement,
-  MetricValue,
-} from '../models/data-point.ts'
-import { stringifyJson } from '../models/json.ts'
+import type { DataPoint, ExponentialBuckets, Measurement, MetricValue } from '../models/data-point.ts'
 import type { ScannedDataPoint } from '../models/scan/scan-data-point.ts'
+import { exemplarsJson } from '../models/wire/exemplars-json.ts'
 import type { CopyEncoder } from './copy-encoder.ts'
 import { encodeOrigin, ORIGIN_COLUMNS, type TelemetryTable } from './telemetry-table.ts'
 
@@ -77,9 +70,7 @@ export const METRIC_POINT_TABLE: TelemetryTable<DataPoint, DataPointRefs, Scanne
           encoder.int8(point.startTimeUnixNano)
           encoder.int8(point.flags)
           encodeMeasurement(encoder, point.measurement)
-          encoder.jsonb(
-            point.exemplars.length === 0 ? undefined : stringifyJson(point.exemplars.map(exemplarJson)),
-          )
+          encoder.jsonb(point.exemplars.length === 0 ? undefined : exemplarsJson(point.exemplars))
         },
       },
       scanned: {
@@ -141,14 +132,4 @@ function encodeBuckets(encoder: CopyEncoder, buckets: ExponentialBuckets | undef
 /** Number() reads OTLP's "NaN", "Infinity" and "-Infinity" as what they say. */
 function float(value: MetricValue | undefined): number | undefined {
   return value === undefined ? undefined : Number(value)
-}
-
-function exemplarJson(exemplar: Exemplar): AttributeValue {
-  return {
-    ...(exemplar.timeUnixNano !== undefined && { timeUnixNano: String(exemplar.timeUnixNano) }),
-    ...(exemplar.value !== undefined && { value: exemplar.value }),
-    ...(exemplar.traceId !== undefined && { traceId: exemplar.traceId }),
-    ...(exemplar.spanId !== undefined && { spanId: exemplar.spanId }),
-    filteredAttributes: exemplar.filteredAttributes,
-  }
 }

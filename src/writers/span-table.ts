@@ -1,4 +1,3 @@
-import type { AttributeValue } from '../models/attributes.ts'
 import { SPAN_ID_DIGITS, TRACE_ID_DIGITS } from '../models/decode-id.ts'
 import type { RareSpanFields } from '../models/decode-span.ts'
 import { evaluationsOfSpan } from '../models/evaluations/evaluations-of-span.ts'
@@ -8,7 +7,8 @@ import { stringifyJson } from '../models/json.ts'
 import { NO_PRICES, type PriceList } from '../models/prices/price-list.ts'
 import type { ScannedSpan } from '../models/scan/scan-span.ts'
 import { timeMsOf } from '../models/scan/scanned-record.ts'
-import type { Span, SpanEvent, SpanLink } from '../models/span.ts'
+import type { Span } from '../models/span.ts'
+import { eventsJson, linksJson } from '../models/wire/span-parts-json.ts'
 import type { CopyEncoder } from './copy-encoder.ts'
 import { evaluationTarget } from './evaluation-rows.ts'
 import { GEN_AI_TABLE_COLUMNS, GenAiEncoder } from './gen-ai-columns.ts'
@@ -171,29 +171,6 @@ function encodeRareFields(encoder: CopyEncoder, rare: RareSpanFields): void {
   encoder.int8(rare.droppedAttributesCount)
   encoder.int8(rare.droppedEventsCount)
   encoder.int8(rare.droppedLinksCount)
-  encoder.jsonb(rare.events.length === 0 ? undefined : stringifyJson(rare.events.map(eventJson)))
-  encoder.jsonb(rare.links.length === 0 ? undefined : stringifyJson(rare.links.map(linkJson)))
-}
-
-/** Nanoseconds as strings, as in OTLP's JSON: a reader's JSON.parse keeps them exact. */
-function eventJson(event: SpanEvent): AttributeValue {
-  return {
-    timeUnixNano: String(event.timeUnixNano),
-    name: event.name,
-    attributes: event.attributes,
-    ...(event.droppedAttributesCount !== undefined && {
-      droppedAttributesCount: event.droppedAttributesCount,
-    }),
-  }
-}
-
-function linkJson(link: SpanLink): AttributeValue {
-  return {
-    traceId: link.traceId,
-    spanId: link.spanId,
-    ...(link.traceState !== undefined && { traceState: link.traceState }),
-    ...(link.flags !== undefined && { flags: link.flags }),
-    attributes: link.attributes,
-    ...(link.droppedAttributesCount !== undefined && { droppedAttributesCount: link.droppedAttributesCount }),
-  }
+  encoder.jsonb(rare.events.length === 0 ? undefined : eventsJson(rare.events))
+  encoder.jsonb(rare.links.length === 0 ? undefined : linksJson(rare.links))
 }

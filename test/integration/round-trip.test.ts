@@ -9,6 +9,7 @@ import {
   arbitraryLogRecord,
   arbitrarySpan,
 } from '../helpers/arbitrary-records.ts'
+import { canonical } from '../helpers/canonical.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { startTestService, type TestService } from '../helpers/test-service.ts'
 
@@ -20,18 +21,6 @@ beforeAll(async () => {
 })
 
 afterAll(() => test?.close())
-
-/** JSON with sorted keys. */
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`
-  if (typeof value === 'object' && value !== null) {
-    const members = Object.entries(value).map(
-      ([key, member]) => `${JSON.stringify(key)}:${canonical(member)}`,
-    )
-    return `{${members.sort().join()}}`
-  }
-  return String(stringifyLossless(value))
-}
 
 async function readBack(path: string, expected: number): Promise<string[]> {
   return eventually(
