@@ -31,7 +31,7 @@ export function readView(fragment: string): View {
 
 /** The other way around. */
 export function writeView({ signal, words, trace, span }: View): string {
-  const query = new URLSearchParams(words.map(([word, value]) => [word, value]))
+  const query = new URLSearchParams(words.map(([word, value]): [string, string] => [word, value]))
   if (trace !== undefined) query.set('trace', trace)
   if (trace !== undefined && span !== undefined) query.set('span', span)
   return query.size === 0 ? `#${signal}` : `#${signal}?${query}`

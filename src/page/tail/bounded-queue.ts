@@ -14,10 +14,6 @@ export class BoundedQueue {
     this.#maxCharacters = maxCharacters
   }
 
-  get length(): number {
-    return this.#items.length
-  }
-
   /** Adds one; the oldest go where there is no room. */
   push(item: TailItem): void {
     this.#items.push(item)

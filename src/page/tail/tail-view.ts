@@ -30,6 +30,8 @@ export class TailView {
   #rest: ReturnType<typeof setTimeout> | undefined
   #isPaused = false
   #received = 0
+  /** Of those received, how many came since it is paused. */
+  #waiting = 0
   #dropped = 0
 
   constructor(onOpen: (record: TailRecord) => void) {
@@ -62,6 +64,7 @@ export class TailView {
     this.#connection = new TailConnection(`api/v1/${signal}/tail?${query}`, {
       record: (text) => {
         this.#received += 1
+        if (this.#isPaused) this.#waiting += 1
         this.#add({ text })
       },
       dropped: (count) => {
@@ -82,6 +85,7 @@ export class TailView {
     this.#queue.clear()
     this.#list.clear()
     this.#received = 0
+    this.#waiting = 0
     this.#dropped = 0
     this.#showCounts()
   }
@@ -126,6 +130,7 @@ export class TailView {
 
   #setPaused(isPaused: boolean): void {
     this.#isPaused = isPaused
+    this.#waiting = 0
     this.#pause.textContent = isPaused ? 'Resume' : 'Pause'
     this.#pause.setAttribute('aria-pressed', String(isPaused))
     this.#pause.classList.toggle('primary', isPaused)
@@ -134,7 +139,7 @@ export class TailView {
 
   #showCounts(): void {
     const parts = [
-      this.#isPaused && this.#queue.length > 0 && `${formatCount(this.#queue.length)} new`,
+      this.#waiting > 0 && `${formatCount(this.#waiting)} new`,
       `${formatCount(this.#received)} ${this.#received === 1 ? 'record' : 'records'}`,
       this.#dropped > 0 && `${formatCount(this.#dropped)} dropped`,
     ]
