@@ -41,7 +41,7 @@ const MAY_IMPORT = {
   repositories: ['root', 'models', 'retention'],
   ingest: ['root', 'models', 'retention', 'writers'],
   audit: ['root', 'models', 'retention', 'writers', 'ingest'],
-  tail: ['root', 'models', 'retention', 'writers'],
+  tail: ['root', 'models', 'retention', 'writers', 'repositories', 'ingest'],
   http: ['root', 'models', 'producer', 'repositories', 'tail'],
   // Runs in the browser: see the rules below.
   page: ['models'],

@@ -19,6 +19,8 @@ export interface MetricSources {
   /** Bodies of export requests in memory; undefined in a process without a receiver. */
   readonly otlpBodies: { readonly used: number; readonly limit: number } | undefined
   backpressurePausedSeconds(): number
+  /** Those who watch; undefined in a process without tails. */
+  readonly tailWatchers: ((signal: TelemetrySignal) => number) | undefined
   /** Undefined in a process that does not ingest. */
   readonly unpricedCalls: (() => number) | undefined
   readonly pools: () => ReadonlyMap<string, PoolStats>
@@ -127,6 +129,19 @@ export function createMetrics() {
       labelNames: ['table'],
       registers,
     }),
+    tailRecordsSent: counter('tail_records_sent_total', 'Records given to those who watch a tail', [
+      'signal',
+    ]),
+    tailRecordsDropped: counter(
+      'tail_records_dropped_total',
+      'Records left out of a tail because its client reads too slowly',
+      ['signal'],
+    ),
+    tailEntriesSkipped: counter(
+      'tail_entries_skipped_total',
+      'Entries that all tails passed over: they were trimmed, or more than could be read',
+      ['signal'],
+    ),
     otlpRequests: counter('otlp_requests_total', 'Export requests answered, by HTTP status', [
       'signal',
       'status',
@@ -162,6 +177,9 @@ export function createMetrics() {
       metrics.entriesClaimed,
       metrics.entriesTrimmed,
       metrics.frozenSessionsEnded,
+      metrics.tailRecordsSent,
+      metrics.tailRecordsDropped,
+      metrics.tailEntriesSkipped,
     ]) {
       each.inc({ signal }, 0)
     }
@@ -240,7 +258,8 @@ export function registerGauges({ registry }: Metrics, sources: MetricSources): v
   )
   ofGroup('stream_pending_entries', 'Entries delivered and not acknowledged', 'pending')
   single('in_flight_limit_bytes', 'Bytes in flight at which reading pauses', sources.inFlightLimitBytes)
-  const { otlpBodies } = sources
+  const { otlpBodies, tailWatchers } = sources
+  if (tailWatchers !== undefined) bySignal('tail_watchers', 'Clients that watch a tail', tailWatchers)
   if (otlpBodies !== undefined) {
     single('otlp_bodies_bytes', 'Bytes of the bodies of export requests in memory', () => otlpBodies.used)
     single(

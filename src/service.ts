@@ -40,6 +40,7 @@ import { Partitions } from './retention/partitions.ts'
 import { ServicePools } from './service-pools.ts'
 import type { Settings } from './settings.ts'
 import { sharedRead } from './shared-read.ts'
+import { createTails, type SignalTails } from './tail/create-tails.ts'
 import { waitForPostgres } from './wait-for-postgres.ts'
 import { waitForRedis } from './wait-for-redis.ts'
 import { Interner } from './writers/interner.ts'
@@ -104,7 +105,10 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
   const otlp = roles.includes('api')
     ? { ...createReceiver(options, releasers), bodies: new ByteBudget(settings.otlpInFlightMaxBytes) }
     : undefined
+  const api = roles.includes('api') ? pools.open('api') : undefined
+  const tails = api && openTails(options, { releasers, commands, pool: api, metrics, privacy })
   registerGauges(metrics, {
+    tailWatchers: tails && ((signal) => tails[signal].watchers),
     otlpBodies: otlp?.bodies,
     inFlight: (signal) => ({
       ...inFlight.of(streamKey(settings.streamPrefix, signal)),
@@ -129,7 +133,8 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
       redis: commands,
       workers: state.workers,
     }),
-    repositories: roles.includes('api') ? createRepositories(pools.open('api')) : undefined,
+    repositories: api && createRepositories(api),
+    tail: tails && { tails, maxWatchers: settings.tailMaxWatchers },
     otlp: otlp && {
       receiver: otlp.receiver,
       body: { maxBytes: settings.otlpMaxBodyBytes, inFlight: otlp.bodies },
@@ -150,6 +155,9 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
   if (prices !== undefined)
     await startIngest(options, { releasers, pools, metrics, inFlight, commands, state, prices, privacy })
   state.phase = 'running'
+  // Before ingest drains: whoever watches goes to another process at once.
+  if (tails !== undefined)
+    releasers.defer('tails', () => Promise.all(Object.values(tails).map((tail) => tail.close())))
   releasers.defer('readiness', () => {
     state.phase = 'stopping'
     state.stoppedAtMs = performance.now()
@@ -313,6 +321,21 @@ function createBarrier(
   return barrier
 }
 
+interface TailNeeds extends Pick<IngestNeeds, 'releasers' | 'commands' | 'metrics' | 'privacy'> {
+  readonly pool: pg.Pool
+}
+
+function openTails(options: ServiceOptions, { releasers, ...needs }: TailNeeds): SignalTails {
+  const { settings, logger } = options
+  return createTails({
+    ...needs,
+    logger,
+    streamPrefix: settings.streamPrefix,
+    recordLimits: recordLimitsOf(settings),
+    connect: () => connectRedis(options, 'blocking'),
+  })
+}
+
 function createRepositories(pool: pg.Pool) {
   return {
     traces: new TraceRepository(pool),
@@ -326,7 +349,16 @@ function createRepositories(pool: pg.Pool) {
   }
 }
 
-function openRedis({ settings, logger }: ServiceOptions, releasers: Releasers, role: RedisRole): Redis {
+function openRedis(options: ServiceOptions, releasers: Releasers, role: RedisRole): Redis {
+  const { redis, close } = connectRedis(options, role)
+  releasers.defer(`Redis connection (${role})`, close)
+  return redis
+}
+
+function connectRedis(
+  { settings, logger }: ServiceOptions,
+  role: RedisRole,
+): { readonly redis: Redis; readonly close: () => void } {
   const redis = createRedis({
     url: settings.redisUrl,
     role,
@@ -334,9 +366,9 @@ function openRedis({ settings, logger }: ServiceOptions, releasers: Releasers, r
     onError: (error) => logger.warn({ err: error }, 'a Redis connection failed; connecting again'),
   })
   const stopReviving = reviveWhenEnded(redis)
-  releasers.defer(`Redis connection (${role})`, () => {
+  const close = () => {
     stopReviving()
     redis.disconnect()
-  })
-  return redis
+  }
+  return { redis, close }
 }

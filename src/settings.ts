@@ -41,6 +41,7 @@ export interface Settings {
   readonly ledgerKeepDays: number
   readonly writeConcurrency: number
   readonly databasePoolMax: number
+  readonly tailMaxWatchers: number
   readonly recordMaxBytes: number
   readonly recordMaxDepth: number
   readonly acceptPastDays: number
@@ -176,6 +177,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
   ledgerKeepDays: integer(7, 1, 3650, 'Days for which it is known what was ingested, at least.'),
   writeConcurrency: integer(2, 1, 16, 'Batches of one telemetry signal that are written at the same time.'),
   databasePoolMax: integer(10, 2, 1000, 'PostgreSQL connections that queries of the API use, at most.'),
+  tailMaxWatchers: integer(2000, 1, 100_000, 'Tails that may be open at once, each of one client.'),
   recordMaxBytes: bytes(MIB, KIB, 16 * MIB, 'Size past which a record is refused.'),
   recordMaxDepth: integer(32, 1, 128, 'Nesting past which a record is refused.'),
   acceptPastDays: integer(30, 1, 3650, 'Age past which a record is refused.'),

@@ -60,6 +60,7 @@ const GROUPS: { readonly [K in keyof Settings]: keyof typeof HEADINGS } = {
   statementTimeoutMs: 'http',
   pageMaxRows: 'http',
   exportMaxRows: 'http',
+  tailMaxWatchers: 'http',
   shutdownTimeoutMs: 'process',
   logLevel: 'process',
 }

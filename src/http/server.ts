@@ -20,6 +20,7 @@ import { type RecordRoutesOptions, recordRoutes } from './routes/records.ts'
 import { serviceRoutes } from './routes/services.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { statisticsRoutes } from './routes/statistics.ts'
+import { type TailRoutesOptions, tailRoutes } from './routes/tail.ts'
 import { traceRoutes } from './routes/traces.ts'
 
 /** What the routes of queries read from. */
@@ -39,6 +40,8 @@ export interface HttpServerOptions extends OperationRoutesOptions {
   readonly logger: Logger
   /** Without them there are only the routes of operations. */
   readonly repositories: Repositories | undefined
+  /** Without them there is no tail. */
+  readonly tail: Omit<TailRoutesOptions, 'metrics'> | undefined
   /** Without it nothing is taken. */
   readonly otlp: Pick<OtlpRoutesOptions, 'receiver' | 'body'> | undefined
 }
@@ -86,6 +89,7 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
     statisticsRoutes(app, { ...repositories, limits })
     pageRoutes(app)
   }
+  if (options.tail !== undefined) tailRoutes(app, { ...options, ...options.tail })
   if (options.otlp !== undefined) otlpRoutes(app, { ...options, ...options.otlp })
   return app
 }

@@ -45,9 +45,18 @@ class EntryAsRead<T> implements EntryOrigin<T> {
   }
 
   decodeAgain(): DecodedRecords<T> {
-    begin(this.#entry, this.#context)
-    return decodeFields(this.#entry, this.#decoder, this.#context)
+    return decodeWhole(this.#entry, this.#decoder, this.#context)
   }
+}
+
+/** Decodes one entry as {@link decodeEntry} does, every record of it word for word. */
+export function decodeWhole<T>(
+  entry: StreamEntry,
+  decoder: RecordDecoder<T>,
+  context: DecodeContext,
+): DecodedRecords<T> {
+  begin(entry, context)
+  return decodeFields(entry, decoder, context)
 }
 
 function begin({ id, bytes }: StreamEntry, context: DecodeContext): void {

@@ -7,6 +7,7 @@ import { claimIdle } from './claim-idle.ts'
 import { ensureGroup, type GroupOfStream, replyStartsWith } from './consumer-group.ts'
 import { differingServers } from './differing-servers.ts'
 import type { InFlight } from './in-flight.ts'
+import { ReplyCount } from './reply-count.ts'
 import { bytesOfFields, type EntryChunk, type StreamEntry } from './stream-entries.ts'
 
 export interface ReadOptions extends GroupOfStream {
@@ -36,15 +37,6 @@ export interface ReadOptions extends GroupOfStream {
   }
 }
 
-/**
- * Redis bounds a reply by entries, not by bytes. So few are asked for that this many bytes would come if all were as large as the
- * largest seen of late: a reply is larger only where entries become larger all at once, and has READ_COUNT of them even then.
- */
-const REPLY_TARGET_BYTES = 2 * 1024 * 1024
-/** How much the largest entry seen counts at the next reply: one of 1 MB among small ones is forgotten after some 20 replies. */
-const LARGEST_DECAY = 0.8
-/** The first read asks for so few that entries of any usual size fit. */
-const FIRST_COUNT = 16
 /** Pending entries are read by few, the first alone: those that were too much for a process once must not be so again at every start. */
 const MAX_PENDING_COUNT = 16
 /** When told to stop while what is committed could not be acknowledged, it is read again so many times, */
@@ -77,10 +69,9 @@ type Reply = [stream: Buffer, entries: ReplyEntry[]][] | null
  */
 export class EntryReader {
   readonly #options: ReadOptions
-  #count = FIRST_COUNT
+  readonly #count: ReplyCount
   /** Entries that the last fresh read asked for. */
-  #asked = FIRST_COUNT
-  #largestBytes = 1
+  #asked = 0
   #mustReread = true
   #isBlocked = false
   /** Own entries that have vanished and are pending still. */
@@ -91,6 +82,7 @@ export class EntryReader {
 
   constructor(options: ReadOptions) {
     this.#options = options
+    this.#count = new ReplyCount(options.maxCount)
     this.#claimIntervalMs = Math.min(options.claim.minIdleMs / 2, CLAIM_INTERVAL_MAX_MS)
     this.#claimAt = performance.now() + this.#claimIntervalMs * Math.random()
   }
@@ -219,7 +211,7 @@ export class EntryReader {
     for (
       let after = '0', count = 1;
       !until.aborted;
-      count = Math.min(2 * count, MAX_PENDING_COUNT, this.#count)
+      count = Math.min(2 * count, MAX_PENDING_COUNT, this.#count.next)
     ) {
       await inFlight.room(stream, until)
       const reply = await this.#xreadgroup(after, count)
@@ -294,8 +286,8 @@ export class EntryReader {
     await inFlight.room(stream, stopping)
     this.#isBlocked = true
     try {
-      this.#asked = this.#count
-      const reply = await this.#xreadgroup('>', this.#count)
+      this.#asked = this.#count.next
+      const reply = await this.#xreadgroup('>', this.#asked)
       return reply.length === 0 ? undefined : this.#chunk(reply, true)
     } catch (error) {
       if (!replyStartsWith(error, 'NOGROUP')) throw error
@@ -317,10 +309,10 @@ export class EntryReader {
   }
 
   #chunk(reply: readonly ReplyEntry[], contiguous: boolean): EntryChunk {
-    const { stream, inFlight, maxCount } = this.#options
+    const { stream, inFlight } = this.#options
     const entries: StreamEntry[] = []
     let bytes = 0
-    let largest = this.#largestBytes * LARGEST_DECAY
+    let largest = 0
     let last: EntryId | undefined
     for (const [id, fields] of reply) {
       if (fields === null) continue
@@ -332,8 +324,7 @@ export class EntryReader {
       entries.push({ id: last, fields, bytes: size })
     }
     inFlight.read(stream, { entries: entries.length, bytes })
-    this.#largestBytes = largest
-    this.#count = Math.min(maxCount, this.#count * 2, Math.max(1, Math.floor(REPLY_TARGET_BYTES / largest)))
+    this.#count.learn(largest)
     return { contiguous, readAt: Date.now(), entries }
   }
 }

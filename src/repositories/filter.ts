@@ -18,6 +18,9 @@ export const TEXT_WORDS = [
 ] as const
 export type TextWord = (typeof TEXT_WORDS)[number]
 
+/** Which record of which entry a record is: decimal digits. */
+export type RecordPlace = Omit<RecordPosition, 'timeUnixNano'>
+
 /** What records are asked for. Every condition given must hold. */
 export interface RecordFilter extends Readonly<Partial<Record<TextWord, string>>> {
   /** Unix nanoseconds, inclusive. */
@@ -41,6 +44,10 @@ export interface RecordFilter extends Readonly<Partial<Record<TextWord, string>>
   readonly fullText?: FullText
   /** Characters of the body, upper or lower case: every body in the time range is read. */
   readonly contains?: string
+  /** Records that came after this one, in whichever entry. */
+  readonly cameAfter?: RecordPlace
+  /** Records of entries that came before this one. */
+  readonly cameBefore?: Pick<RecordPlace, 'entryMs' | 'entrySeq'>
   /** By time; without it as it is fastest. */
   readonly order?: 'asc' | 'desc'
   /** Records after this one in the order; the newest first where none is said. */
@@ -111,6 +118,16 @@ export function whereSql(
     conditions.push(fullTextSql(filter.fullText, columns.body, (value) => `$${values.push(value)}`))
   const part = filter.contains?.replaceAll(/[\\%_]/g, '\\$&')
   add(columns.body, 'ilike ?', part === undefined ? undefined : `%${part}%`)
+  const { cameAfter, cameBefore } = filter
+  if (cameAfter !== undefined) {
+    const place = [cameAfter.entryMs, cameAfter.entrySeq, cameAfter.recordIndex]
+    const keys = place.map((key) => `$${values.push(key)}::numeric`)
+    conditions.push(`(entry_ms, entry_seq, record_index) > (${keys.join(', ')})`)
+  }
+  if (cameBefore !== undefined) {
+    const keys = [cameBefore.entryMs, cameBefore.entrySeq].map((key) => `$${values.push(key)}::numeric`)
+    conditions.push(`(entry_ms, entry_seq) < (${keys.join(', ')})`)
+  }
   if (filter.after !== undefined) {
     const { timeUnixNano, entryMs, entrySeq, recordIndex } = filter.after
     const sign = filter.order === 'asc' ? '>' : '<'

@@ -21,13 +21,14 @@ const ATTRIBUTE = 'attr.'
  * Reads the words of a filter.
  *
  * @param nowMs unix milliseconds that relative times are relative to.
+ * @param options `readsStored` false where nothing that is stored is looked through.
  * @throws BadParameter for a word that cannot be meant.
  */
-export function readFilter(words: WrittenFilter, nowMs: number): Conditions {
+export function readFilter(words: WrittenFilter, nowMs: number, { readsStored = true } = {}): Conditions {
   for (const [word, schema] of Object.entries(FILTER_WORDS)) check(word as FilterWord, words, schema)
   const { traceId, spanId, level, status, kind, q, contains } = words
   const { from, to } = readTimeRange(words, nowMs)
-  if (contains !== undefined && from === undefined) {
+  if (contains !== undefined && from === undefined && readsStored) {
     const detail =
       'contains reads every record of its time range: give from, too, such as from=-1h; q finds words at any age'
     throw new BadParameter('contains', detail)

@@ -36,6 +36,7 @@ beforeAll(async () => {
   const limits: HttpServerOptions['limits'] = { pageMaxRows: 1, exportMaxRows: 0, queryTimeoutMs: 0 }
   app = buildServer({
     ...{ limits, logger: nothing, metrics: nothing, readiness: nothing, repositories: nothing },
+    tail: { tails: nothing, maxWatchers: 1 },
     otlp: { receiver: nothing, body: nothing },
   })
   document = (await app.inject('/openapi.json')).json()

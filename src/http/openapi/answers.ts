@@ -56,6 +56,17 @@ export function answers(
   }
 }
 
+/** The responses of a tail. */
+export function events(item: ComponentName): RouteDocs['responses'] {
+  const schema = text(`Server-Sent Events; data of those without a name is a ${item} as JSON.`)
+  return {
+    200: { description: 'Events, as they come.', content: { 'text/event-stream': { schema } } },
+    400: problem('BadRequest'),
+    500: problem('Failed'),
+    503: problem('Unavailable'),
+  }
+}
+
 /** The response to a request that needs nothing but the service. */
 export function answer(description: string, content: Content): Response {
   return { description, content }

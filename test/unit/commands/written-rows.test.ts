@@ -10,6 +10,7 @@ async function exposition(lag: number | null): Promise<string> {
     otlpBodies: undefined,
     backpressurePausedSeconds: () => 0,
     unpricedCalls: undefined,
+    tailWatchers: undefined,
     pools: () => new Map(),
     groupStates: async () =>
       new Map([

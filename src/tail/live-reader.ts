@@ -1,0 +1,217 @@
+import type { Redis } from 'ioredis'
+import { ReplyCount } from '../ingest/reply-count.ts'
+import type { StreamEntry } from '../ingest/stream-entries.ts'
+import { backoffMs, sleep } from '../lifecycle.ts'
+import { type EntryId, formatEntryId, isBefore } from '../models/stream-entry.ts'
+import { whenReady } from '../redis.ts'
+import { entriesOf, type ReplyEntries, readBackwards } from './read-range.ts'
+import { RecentRecords } from './recent-records.ts'
+import type { RecordReader } from './record-reader.ts'
+import { lookAtStream, type StreamLook } from './stream-look.ts'
+import type { Gap, GapReason } from './tail-event.ts'
+import type { TailRecord } from './tail-record.ts'
+
+export interface LiveSource<T> {
+  readonly stream: string
+  readonly reader: RecordReader<T>
+  /** For what is answered at once. */
+  readonly commands: Redis
+  /** Opens a connection for a read that waits; who reads closes it. */
+  readonly connect: () => { readonly redis: Redis; readonly close: () => void }
+  readonly onError: (error: unknown) => void
+  /** Told of entries that were passed over for all who watch. */
+  readonly onSkipped: (entries: number) => void
+}
+
+export interface LiveReaderOptions<T> extends LiveSource<T> {
+  readonly onRecord: (record: TailRecord<T>) => void
+  readonly onGap: (gap: Gap) => void
+  /** Some entries were read: what was told is all of them. */
+  readonly onRead: () => void
+}
+
+const BLOCK_MS = 5000
+/** Entries of one reply, at most, and of one turn of the event loop. */
+const MAX_COUNT = 1000
+const ENTRIES_A_TURN = 100
+/** Between two reads that have found something: what comes meanwhile comes together. */
+const READ_PAUSE_MS = 2
+/** Of the thread's time its work may take; the rest is for ingest and for queries. */
+const SHARE = 0.5
+const MAX_PAUSE_MS = 500
+/** Further behind, nothing is live any more: it goes on at the newest, and says what it has passed over. */
+const MAX_BEHIND = 20_000
+const LOOK_AFTER_FULL_REPLIES = 10
+/** Of what came last, read when it begins: those who watched before a restart come back all at once. */
+const FIRST_BYTES = 4 * 1024 * 1024
+
+/**
+ * Reads a stream as it grows, without a group.
+ *
+ * States: *starting* (looks at the stream, and reads what came last) → *live* (waits for entries) ⇄ *lost* (an error: connects again, looks at the stream, tells what it has missed, and goes on after the last
+ * entry that it has read) → *stopped*.
+ */
+export class LiveReader<T> {
+  /** Settled when it is live; rejected when the stream could not be looked at. */
+  readonly started: Promise<void>
+  readonly #options: LiveReaderOptions<T>
+  readonly #redis: Redis
+  readonly #stopping = new AbortController()
+  readonly #count = new ReplyCount(MAX_COUNT)
+  readonly #done: Promise<void>
+  #position: EntryId = { ms: 0n, seq: 0n }
+  /** Entries that the stream ever had, up to the position. */
+  #added = 0
+  #recent = new RecentRecords<T>(this.#position)
+  #fullReplies = 0
+  #mustLook = false
+
+  constructor(options: LiveReaderOptions<T>) {
+    this.#options = options
+    const { redis, close } = options.connect()
+    this.#redis = redis
+    this.started = this.#start()
+    this.#done = this.started
+      .then(() => this.#run())
+      .catch(() => undefined)
+      .finally(close)
+  }
+
+  /** The last entry that was read. */
+  get position(): EntryId {
+    return this.#position
+  }
+
+  /** What was read last. */
+  get recent(): RecentRecords<T> {
+    return this.#recent
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('The tail is stopped'))
+    // Else it would wait for the answer to the read that is under way.
+    this.#redis.disconnect()
+    await this.#done
+  }
+
+  async #start(): Promise<void> {
+    const { commands, stream, reader } = this.#options
+    const { lastId, added } = await lookAtStream(commands, stream)
+    this.#position = lastId
+    this.#added = added
+    const last: StreamEntry[] = []
+    let bytes = 0
+    for await (const entries of readBackwards(commands, stream, lastId)) {
+      last.push(...entries)
+      for (const entry of entries) bytes += entry.bytes
+      if (bytes > FIRST_BYTES) break
+    }
+    const oldest = last.pop()
+    if (oldest === undefined) this.#recent = new RecentRecords(lastId)
+    else {
+      this.#recent = new RecentRecords(oldest.id)
+      for (const entry of reader.read(last.reverse())) this.#recent.add(entry)
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { onError } = this.#options
+    const stopping = this.#stopping.signal
+    for (let failures = 0; !stopping.aborted; ) {
+      try {
+        await whenReady(this.#redis, stopping)
+        if (this.#mustLook) await this.#lookAgain()
+        const entries = await this.#read()
+        failures = 0
+        if (entries.length > 0) await this.#take(entries)
+        else this.#mustLook = true
+      } catch (error) {
+        if (stopping.aborted) return
+        this.#mustLook = true
+        onError(error)
+        failures += 1
+        await sleep(backoffMs(failures), stopping).catch(() => undefined)
+      }
+    }
+  }
+
+  async #read(): Promise<readonly StreamEntry[]> {
+    const after = formatEntryId(this.#position)
+    const asked = this.#count.next
+    const reply = (await this.#redis.xreadBuffer(
+      'COUNT',
+      asked,
+      'BLOCK',
+      BLOCK_MS,
+      'STREAMS',
+      this.#options.stream,
+      after,
+    )) as readonly [stream: Buffer, entries: ReplyEntries][] | null
+    const entries = entriesOf(reply?.[0]?.[1] ?? [])
+    if (entries.length > 0) this.#count.learn(Math.max(...entries.map(({ bytes }) => bytes)))
+    this.#fullReplies = entries.length < asked ? 0 : this.#fullReplies + 1
+    return entries
+  }
+
+  async #take(entries: readonly StreamEntry[]): Promise<void> {
+    const { reader, onRecord, onRead } = this.#options
+    const stopping = this.#stopping.signal
+    for (let from = 0; from < entries.length; from += ENTRIES_A_TURN) {
+      const startedMs = performance.now()
+      for (const entry of reader.read(entries.slice(from, from + ENTRIES_A_TURN))) {
+        this.#position = entry.id
+        this.#added += 1
+        this.#recent.add(entry)
+        for (const record of entry.records) onRecord(record)
+      }
+      onRead()
+      const pauseMs = (performance.now() - startedMs) * (1 / SHARE - 1)
+      await sleep(Math.min(Math.max(pauseMs, READ_PAUSE_MS), MAX_PAUSE_MS), stopping)
+    }
+    if (this.#fullReplies >= LOOK_AFTER_FULL_REPLIES) await this.#catchUp()
+  }
+
+  /** Where more comes than can be read. */
+  async #catchUp(): Promise<void> {
+    const { commands, stream } = this.#options
+    this.#fullReplies = 0
+    const { lastId, added } = await lookAtStream(commands, stream)
+    if (added - this.#added > MAX_BEHIND) this.#goTo(lastId, { added, reason: 'behind' })
+  }
+
+  /** The stream may have been trimmed, deleted or put back while nobody looked. */
+  async #lookAgain(): Promise<void> {
+    const { commands, stream } = this.#options
+    const look = await lookAtStream(commands, stream)
+    this.#mustLook = false
+    if (isBefore(look.lastId, this.#position)) this.#beginAgain(look)
+    else if (look.firstId !== undefined && look.added - this.#added > look.length) {
+      // The entry before the first one is not there to be named: the next one that is read is the first.
+      this.#tellGap(look.firstId, look.added - look.length - this.#added, 'trimmed')
+      this.#added = look.added - look.length
+    }
+  }
+
+  #beginAgain({ added, length, firstId }: StreamLook): void {
+    this.#tellGap(firstId ?? NONE, null, 'reset')
+    this.#position = NONE
+    this.#added = added - length
+    this.#recent = new RecentRecords(NONE)
+  }
+
+  #goTo(lastId: EntryId, { added, reason }: { readonly added: number; readonly reason: GapReason }): void {
+    this.#tellGap(lastId, added - this.#added, reason)
+    this.#position = lastId
+    this.#added = added
+    this.#recent = new RecentRecords(lastId)
+  }
+
+  #tellGap(to: EntryId, entries: number | null, reason: GapReason): void {
+    const { onGap, onSkipped, onRead } = this.#options
+    onGap({ kind: 'gap', from: formatEntryId(this.#position), to: formatEntryId(to), entries, reason })
+    if (entries !== null) onSkipped(entries)
+    onRead()
+  }
+}
+
+const NONE: EntryId = { ms: 0n, seq: 0n }

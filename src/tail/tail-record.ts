@@ -1,0 +1,52 @@
+import type { RecordFacts } from '../models/record-facts.ts'
+import type { EntryId } from '../models/stream-entry.ts'
+import type { RecordEvent } from './tail-event.ts'
+import { formatTailId, type TailId } from './tail-id.ts'
+
+/** What is made of the records of a signal. */
+export interface RecordCodec<T> {
+  readonly toJson: (record: T) => string
+  readonly toFacts: (record: T) => RecordFacts
+}
+
+/** An entry of a stream, and what is in it; refused records are not. */
+export interface TailEntry<T> {
+  readonly id: EntryId
+  readonly bytes: number
+  readonly records: readonly TailRecord<T>[]
+}
+
+/** A record as it came by the stream. All who watch share it: what it is written as is written once. */
+export class TailRecord<T> implements RecordEvent, TailId {
+  readonly kind = 'record'
+  readonly entry: TailId['entry']
+  readonly index: number
+  readonly record: T
+  readonly #codec: RecordCodec<T>
+  #json: string | undefined
+  #facts: RecordFacts | undefined
+  #id: string | undefined
+
+  constructor({ entry, index }: TailId, record: T, codec: RecordCodec<T>) {
+    this.entry = entry
+    this.index = index
+    this.record = record
+    this.#codec = codec
+  }
+
+  get id(): string {
+    this.#id ??= formatTailId(this)
+    return this.#id
+  }
+
+  get json(): string {
+    this.#json ??= this.#codec.toJson(this.record)
+    return this.#json
+  }
+
+  /** What filters ask of it. */
+  get facts(): RecordFacts {
+    this.#facts ??= this.#codec.toFacts(this.record)
+    return this.#facts
+  }
+}
