@@ -122,7 +122,14 @@ describe.skipIf(chromium === undefined)('the page', () => {
     await page.getByRole('button', { name: 'Metrics' }).click()
     expect(new URL(page.url()).hash).toBe('#metrics?service=meter')
     await see(page, '.state', 'live')
-    await send('metrics', { service: 'meter', name: 'queue.size', type: 'gauge', value: 12.5, unit: '{job}' })
+    await send('metrics', {
+      service: 'meter',
+      name: 'queue.size',
+      type: 'gauge',
+      value: 12.5,
+      unit: '{job}',
+      time: new Date().toISOString(),
+    })
     await see(page, '.record', /queue\.size.*12\.5 job/)
     await page.keyboard.press('2')
     await see(page, '.state', 'live')
@@ -195,7 +202,7 @@ describe.skipIf(chromium === undefined)('the page', () => {
     const linked = await openPage(link)
     await see(linked, '.waterfall [aria-selected=true]', 'chat gpt-4o')
     await page.keyboard.press('Escape')
-    expect(await page.locator('.trace').isVisible()).toBe(false)
+    expect(await page.locator('.trace-view').isVisible()).toBe(false)
     expect(await rows(page).first().isVisible()).toBe(true)
     await page.goBack()
     await see(page, '.waterfall [aria-selected=true]', 'chat gpt-4o')

@@ -4,8 +4,8 @@ import { type IngestReading, ingestReading } from './ingest-reading.ts'
 import { judgeIngest, type ReadinessReading, type Verdict } from './judge-ingest.ts'
 import { Sparkline } from './sparkline.ts'
 
-const EVERY_MS = 3000
-/** Values in the small lines: three minutes. */
+const EVERY_MS = 2000
+/** Values in the small lines: two minutes. */
 const SHOWN = 60
 
 /** Whether ingest keeps up: asks the service every few seconds while the page is looked at. */

@@ -148,6 +148,7 @@ export class TailView {
 
   #showState(state: TailState): void {
     this.#state.dataset.state = state.kind
+    if (state.kind === 'refused') this.#empty.hidden = true
     this.#state.replaceChildren(element('span', {}, describeState(state)))
   }
 

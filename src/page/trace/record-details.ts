@@ -5,11 +5,11 @@ import type { DataPoint, LogRecord, Span, TailRecord } from '../records.ts'
 import { levelOf } from '../tail/level.ts'
 import type { TailSignal } from '../view.ts'
 import { figures } from './figures.ts'
-import { longText, section, valueList } from './value-list.ts'
+import { longText, originSection, section, valueList } from './value-list.ts'
 
 /** All that one record says, as it came: of a log record, its text; of a data point, its values. */
 export function recordDetails(signal: TailSignal, record: TailRecord): readonly HTMLElement[] {
-  const { service, attributes, resource, scope, ...others } = record
+  const { service, attributes, resource: _, scope: __, ...others } = record
   const title = signal === 'logs' ? 'Log record' : signal === 'spans' ? 'Span' : 'Data point'
   const time = 'timeUnixNano' in record ? record.timeUnixNano : (record as Span).startTimeUnixNano
   const level = signal === 'logs' ? levelOf(record as LogRecord) : ''
@@ -25,8 +25,7 @@ export function recordDetails(signal: TailSignal, record: TailRecord): readonly 
       ? [element('div', { class: `body ${level}` }, longText((record as LogRecord).body))]
       : [section('Values', valueList(others as unknown as Readonly<Record<string, JsonValue>>))]),
     section('Attributes', valueList(attributes)),
-    section('Resource', valueList(resource?.attributes)),
-    section('Scope', valueList({ name: scope?.name, version: scope?.version })),
+    originSection(record),
   ]
   return parts.filter((part) => part !== undefined)
 }

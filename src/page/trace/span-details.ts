@@ -7,7 +7,7 @@ import { levelOf } from '../tail/level.ts'
 import { conversation } from './conversation.ts'
 import { figures } from './figures.ts'
 import type { TimedTraceSpan } from './timed-trace.ts'
-import { longText, section, valueList } from './value-list.ts'
+import { longText, originSection, section, valueList } from './value-list.ts'
 
 /** All that is known of a span. @param logs of its trace. */
 export function spanDetails(timed: TimedTraceSpan, logs: readonly LogRecord[]): readonly HTMLElement[] {
@@ -19,7 +19,7 @@ export function spanDetails(timed: TimedTraceSpan, logs: readonly LogRecord[]): 
     isError ? element('p', { class: 'failure' }, message ? `Error: ${message}` : 'Error') : undefined,
     figures([
       ['Service', service],
-      ['Kind', span.kind],
+      ['Kind', span.kind === 'unspecified' ? undefined : span.kind],
       ['Start', `+${formatNanos(startNs)}`],
       ['Duration', span.endTimeUnixNano === undefined ? 'no end' : formatNanos(durationNs)],
       ['By itself', formatNanos(selfNs)],
@@ -32,8 +32,7 @@ export function spanDetails(timed: TimedTraceSpan, logs: readonly LogRecord[]): 
     section('Events', ...(span.events ?? []).map(eventBlock)),
     section('Attributes', valueList(span.attributes)),
     section('Links', ...(span.links ?? []).map(({ traceId, spanId }) => valueList({ traceId, spanId }))),
-    section('Resource', valueList(span.resource?.attributes)),
-    section('Scope', valueList({ name: span.scope?.name, version: span.scope?.version })),
+    originSection(span),
   ]
   return parts.filter((part) => part !== undefined)
 }

@@ -30,7 +30,7 @@ export interface TraceViewOptions {
 
 /** One trace: what it took, where its time went, its spans, and all about the selected one. */
 export class TraceView {
-  readonly element = element('main', { class: 'trace', hidden: true, 'aria-label': 'Trace' })
+  readonly element = element('main', { class: 'trace-view', hidden: true, 'aria-label': 'Trace' })
   readonly #options: TraceViewOptions
   #opened: Opened = {}
   #waterfall: Waterfall | undefined

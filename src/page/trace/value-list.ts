@@ -1,5 +1,6 @@
 import { element, textBlock } from '../dom/element.ts'
 import { type JsonValue, jsonText } from '../parse-json.ts'
+import type { Origin } from '../records.ts'
 
 /** Longer texts are folded. */
 const FOLD = 1200
@@ -27,6 +28,22 @@ export function longText(value: JsonValue | undefined): HTMLElement {
   unfold.addEventListener('click', () => folded.replaceChildren(textBlock(text)))
   folded.append(unfold)
   return folded
+}
+
+/** Where a record comes from: mostly known, so that it is folded. */
+export function originSection({ resource, scope }: Origin): HTMLElement | undefined {
+  const [ofResource, ofScope] = [
+    valueList(resource?.attributes),
+    valueList({ scope: scope?.name, version: scope?.version }),
+  ]
+  if (ofResource === undefined && ofScope === undefined) return undefined
+  return element(
+    'details',
+    { class: 'origin' },
+    element('summary', {}, 'Resource and scope'),
+    ofResource,
+    ofScope,
+  )
 }
 
 /** A part of the details under a heading; undefined where there is nothing to show. */

@@ -72,6 +72,7 @@ test('the page reads the metrics that the service really has', async () => {
     otlpBodies: undefined,
     backpressurePausedSeconds: () => 0,
     unpricedCalls: () => 0,
+    tailWatchers: undefined,
     pools: () => new Map(),
     groupStates: async () =>
       new Map([
