@@ -22,6 +22,7 @@ import { sessionRoutes } from './routes/sessions.ts'
 import { statisticsRoutes } from './routes/statistics.ts'
 import { type TailRoutesOptions, tailRoutes } from './routes/tail.ts'
 import { traceRoutes } from './routes/traces.ts'
+import { watchSilentConnections } from './silent-connections.ts'
 
 /** What the routes of queries read from. */
 export type Repositories = RecordRoutesOptions['repositories'] &
@@ -74,6 +75,8 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
   app.setNotFoundHandler((request, reply) => {
     sendProblem(reply, { status: 404, title: 'No such route', detail: `${request.method} ${request.url}` })
   })
+  const closeSilent = watchSilentConnections(app.server)
+  app.addHook('preClose', async () => closeSilent())
   const document = describeRoutes(app)
   operationRoutes(app, options)
   openApiRoutes(app, document)

@@ -25,6 +25,9 @@ export interface RecordEvent {
   readonly json: string
 }
 
+/** Why the service ends a tail: it stops, and another may go on; or as many records were shown as were asked for. */
+export type ByeReason = 'shutdown' | 'limit'
+
 /** What a tail tells whoever watches, in order. Only records have an id. */
 export type TailEvent =
   | RecordEvent
@@ -33,4 +36,4 @@ export type TailEvent =
   | { readonly kind: 'heartbeat'; readonly time: string }
   /** Records that match, left out at this place because the watcher is too slow. */
   | { readonly kind: 'dropped'; readonly count: number }
-  | { readonly kind: 'bye'; readonly reason: 'shutdown' | 'limit' }
+  | { readonly kind: 'bye'; readonly reason: ByeReason }

@@ -13,7 +13,7 @@ const LONGEST = [
     'cli',
   ],
   ...['ledger-under-attack', 'hostile-input', 'refused-rows', 'otlp-under-attack'],
-  ...['query-command', 'filters-and-routes', 'closed-partitions', 'answers-that-end'],
+  ...['query-command', 'filters-and-routes', 'closed-partitions', 'answers-that-end', 'tail-command'],
 ].map((name) => `/${name}.test.ts`)
 
 export default class LongestFirst extends BaseSequencer {

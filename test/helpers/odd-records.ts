@@ -195,6 +195,7 @@ export const ODD_QUESTIONS: Readonly<Record<TelemetrySignal, readonly Question[]
     byWords('v*', 0),
     byWords('"ww* behind"', 0),
     byWords(`"${'w'.repeat(900)}"`, 0),
+    byWords('la', 1),
     byWords('last', 0),
     byWords('cut', 0),
     byWords('"two three"', 1),

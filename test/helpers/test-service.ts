@@ -24,15 +24,18 @@ export interface TestServiceOptions {
   readonly log?: (line: string) => void
   /** Default: all. */
   readonly roles?: readonly Role[]
+  /** Whose database and streams it has, too. */
+  readonly beside?: Pick<TestService, 'databaseUrl' | 'prefix'>
 }
 
 /** A whole service in this process, on a database and streams of this file's own. */
 export async function startTestService(
   env: Record<string, string> = {},
-  { log, roles = ['ingest', 'api'] }: TestServiceOptions = {},
+  { log, roles = ['ingest', 'api'], beside }: TestServiceOptions = {},
 ): Promise<TestService> {
-  const { databaseUrl } = await createTestDatabase()
-  const { prefix, redisUrl } = await createTestPrefix()
+  const { databaseUrl } = beside ?? (await createTestDatabase())
+  const { prefix: ownPrefix, redisUrl } = await createTestPrefix()
+  const prefix = beside?.prefix ?? ownPrefix
   const { settings } = loadSettings({
     env: { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, STREAM_PREFIX: prefix, HTTP_PORT: '0', ...env },
     cwd: '/',

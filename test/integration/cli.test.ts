@@ -19,6 +19,7 @@ const COMMANDS = [
   'serve',
   'send',
   'query',
+  'tail',
   'migrate',
   'status',
   'doctor',

@@ -22,7 +22,7 @@ export const SERVICE_SETTINGS = [
 
 export interface ServiceProcessOptions {
   /** Default: ingest. */
-  readonly role?: 'ingest' | 'api'
+  readonly role?: 'ingest' | 'api' | 'all'
   /** Default: any free one. */
   readonly httpPort?: number
   readonly streamPrefix: string
@@ -41,10 +41,11 @@ export class ServiceProcess {
 
   constructor({ settings, databaseUrl, redisUrl, folder }: BenchSetup, options: ServiceProcessOptions) {
     const profile = options.cpuProf === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.cpuProf}`]
+    const { role = 'ingest' } = options
     const tuned = SERVICE_SETTINGS.map((key) => [settingName(key), String(settings[key])])
     this.#child = spawn(
       process.execPath,
-      [...profile, LAUNCHER, 'serve', '--only', options.role ?? 'ingest'],
+      [...profile, LAUNCHER, 'serve', ...(role === 'all' ? [] : ['--only', role])],
       {
         env: {
           PATH: process.env.PATH,

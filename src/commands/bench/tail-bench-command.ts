@@ -1,0 +1,53 @@
+import { Command } from 'commander'
+import { loadSettings } from '../../config.ts'
+import { runCommand } from '../run-command.ts'
+import { addSettings } from '../setting-flags.ts'
+import { setUpBench } from './bench-setup.ts'
+import { parseCount } from './parse-flags.ts'
+import { runTailBench } from './run-tail-bench.ts'
+import { formatTailReport } from './tail-report.ts'
+
+const EXAMPLES = `
+Adds spans at a rate, four times: with nobody who watches, with one tail of all of
+them, with many of which each watches one service of a hundred, and with nobody
+again. Says how long a record takes from XADD to a tail and to a query, and whether
+each tail has seen what it should. Servers as in bench ingest.
+
+Examples:
+  observatory bench tail
+  observatory bench tail --rate 500 --watchers 50 --seconds 3`
+
+interface TailBenchFlags {
+  readonly rate: number
+  readonly watchers: number
+  readonly seconds: number
+  readonly json?: boolean
+}
+
+/** `observatory bench tail`: how soon is a record on a tail, and what do a thousand tails cost ingest? */
+export function tailBenchCommand(): Command {
+  const command = new Command('tail')
+    .description('Measure the live tail, and ingest beside it.')
+    .option('--rate <rows>', 'spans a second', parseCount, 5000)
+    .option('--watchers <count>', 'tails that watch a service each', parseCount, 1000)
+    .option('--seconds <seconds>', 'how long each', parseCount, 20)
+    .option('--json', 'everything measured, as JSON')
+  return addSettings(command, [
+    'databaseUrl',
+    'redisUrl',
+    'embeddedPostgresBin',
+    'startupTimeoutMs',
+    'shutdownTimeoutMs',
+    'logLevel',
+  ])
+    .addHelpText('after', EXAMPLES)
+    .action(async ({ rate: rowsPerSecond, ...flags }: TailBenchFlags) => {
+      const { settings } = loadSettings({ flags: { ...flags } })
+      await runCommand(settings, async (context) => {
+        const tell = (line: string) => void process.stderr.write(`${line}\n`)
+        const bench = await setUpBench({ ...context, settings, tell, note: tell })
+        const report = await runTailBench(bench, { ...flags, rowsPerSecond })
+        process.stdout.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : formatTailReport(report))
+      })
+    })
+}

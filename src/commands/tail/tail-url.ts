@@ -1,0 +1,64 @@
+import { ObservatoryError } from '../../errors.ts'
+import { filterWordsOf } from '../../repositories/filter-words.ts'
+import type { Settings } from '../../settings.ts'
+import type { TailFlags } from './tail-flags.ts'
+import { USUAL_LINES } from './tail-question.ts'
+import type { TailedSignal } from './tailed-signal.ts'
+
+/**
+ * Where a service answers with the tail that the flags ask for. Words of the filter go as they are written: the service knows what they may be.
+ *
+ * @throws ObservatoryError ERR_USAGE for what is no address of a service.
+ */
+export function tailUrl(
+  { path, columns }: TailedSignal,
+  flags: TailFlags,
+  settings: Pick<Settings, 'httpHost' | 'httpPort'>,
+): URL {
+  const url = new URL(`api/v1/${path}/tail`, serviceUrl(flags.url, settings))
+  const words = filterWordsOf(columns).filter((word) => word !== 'from' && word !== 'to')
+  for (const word of words) {
+    const value = flags[word]
+    if (value !== undefined) url.searchParams.set(word, value)
+  }
+  for (const attribute of flags.attr ?? []) {
+    const equals = attribute.indexOf('=')
+    url.searchParams.set(`attr.${attribute.slice(0, equals)}`, attribute.slice(equals + 1))
+  }
+  const { since, lines, sample } = flags
+  if (since !== undefined) url.searchParams.set('from', since)
+  // Since a time all of them come, as far as the service goes.
+  const history = lines ?? (since === undefined ? USUAL_LINES : undefined)
+  if (history !== undefined) url.searchParams.set('history', String(history))
+  if (sample !== undefined) url.searchParams.set('sample', sample)
+  return url
+}
+
+/** The base of a service's URLs: it ends in a slash. */
+function serviceUrl(
+  written: string | undefined,
+  { httpHost, httpPort }: Pick<Settings, 'httpHost' | 'httpPort'>,
+): URL {
+  if (written === undefined) {
+    if (httpPort === 0) throw usage('HTTP_PORT=0 is any free port: say which it is')
+    return new URL(`http://${reachable(httpHost)}:${httpPort}/`)
+  }
+  const url = URL.canParse(written) ? new URL(written) : undefined
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw usage('it must begin with http:// or https://')
+  if (url.username !== '' || url.password !== '') throw usage('it cannot have a user name or a password')
+  const base = new URL(url.origin)
+  base.pathname = url.pathname.endsWith('/') ? url.pathname : `${url.pathname}/`
+  return base
+}
+
+/** What listens on all addresses is reached on this machine's own. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+function usage(what: string): ObservatoryError {
+  return new ObservatoryError('ERR_USAGE', `--url: ${what}, such as http://127.0.0.1:4318`)
+}
