@@ -20,7 +20,7 @@ const ARGS = [
 ]
 
 export interface WatchedBrowser {
-  /** Opens a page in a context of its own. */
+  /** Opens a page, in a context of its own where one is described. */
   open(
     url: string,
     options?: {
@@ -53,12 +53,14 @@ export function findChromium(): string | undefined {
 /** Starts a browser whose pages are watched. */
 export async function startWatchedBrowser(executablePath: string): Promise<WatchedBrowser> {
   const browser = await chromium.launch({ executablePath, args: ARGS })
+  // One for all pages that ask for nothing else: what it has loaded is not loaded again.
+  const usual = await browser.newContext()
   const pages: Page[] = []
   let complaints: string[] = []
   let expected: string[] = []
   return {
     async open(url, { context, prepare } = {}) {
-      const page = await (await browser.newContext(context)).newPage()
+      const page = await (context === undefined ? usual : await browser.newContext(context)).newPage()
       pages.push(page)
       page.setDefaultTimeout(10_000)
       page.on('console', (message) => {
@@ -81,7 +83,7 @@ export async function startWatchedBrowser(executablePath: string): Promise<Watch
       expected.push(text)
     },
     async closePages() {
-      await Promise.all(pages.splice(0).map((page) => page.context().close()))
+      await Promise.all(pages.splice(0).map((page) => page.close()))
       const left = complaints.filter((complaint) => !expected.some((text) => complaint.includes(text)))
       complaints = []
       expected = []

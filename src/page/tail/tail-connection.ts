@@ -72,7 +72,6 @@ export class TailConnection {
         act(event instanceof MessageEvent ? String(event.data) : '')
         if (event instanceof MessageEvent && event.lastEventId !== '') this.#lastId = event.lastEventId
       })
-    on('open', () => undefined)
     on('message', (data) => this.#listener.record(data))
     on('heartbeat', () => this.#tell({ kind: 'live' }))
     on('dropped', (data) => this.#listener.dropped((JSON.parse(data) as { count: number }).count))
@@ -83,7 +82,6 @@ export class TailConnection {
       if (source.readyState === EventSource.CLOSED) void this.#findOutWhy(url)
       else this.#tell({ kind: 'reconnecting' })
     })
-    this.#watch()
   }
 
   #saidBye(reason: string): void {
@@ -120,6 +118,7 @@ export class TailConnection {
     this.#timer = setTimeout(() => this.#connect(), RETRY_MS)
   }
 
+  /** From the first event on: before it the past is looked up, which may take its time. */
   #watch(): void {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
