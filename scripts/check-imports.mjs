@@ -21,6 +21,7 @@ const LAYERS = {
   audit: '^src/audit/',
   tail: '^src/tail/',
   http: '^src/http/',
+  page: '^src/page/',
   embedded: '^src/embedded/',
   service: '^src/service\\.ts$',
   commands: '^src/commands/',
@@ -42,16 +43,21 @@ const MAY_IMPORT = {
   audit: ['root', 'models', 'retention', 'writers', 'ingest'],
   tail: ['root', 'models', 'retention', 'writers', 'repositories', 'ingest'],
   http: ['root', 'models', 'producer', 'repositories', 'tail'],
+  // Runs in the browser: see the rules below.
+  page: ['models'],
   embedded: ['root'],
-  service: except('service', 'commands', 'cli', 'index'),
-  commands: except('commands', 'cli', 'index'),
-  cli: except('cli', 'index'),
-  index: except('index', 'commands', 'cli'),
+  service: except('page', 'service', 'commands', 'cli', 'index'),
+  commands: except('page', 'commands', 'cli', 'index'),
+  cli: except('page', 'cli', 'index'),
+  index: except('page', 'index', 'commands', 'cli'),
 }
 
 /** Models are values and functions of values: no file, socket, process or clock behind them. */
 const PURE_PACKAGES =
   '^(node:)?(crypto|buffer|util|assert|string_decoder|url)$|(^|/)node_modules/(lossless-json|re2js)/'
+
+/** How values are shown to a person: the part of the models that is built for the browser too. */
+const SHOWN = '^src/models/shown/'
 
 function except(...layers) {
   return Object.keys(LAYERS).filter((layer) => !layers.includes(layer))
@@ -69,6 +75,18 @@ const rules = [
     severity: 'error',
     from: { path: LAYERS.models },
     to: { pathNot: ['^src/', PURE_PACKAGES] },
+  },
+  {
+    name: 'what runs in the browser may import only src/page and src/models/shown',
+    severity: 'error',
+    from: { path: LAYERS.page },
+    to: { pathNot: [LAYERS.page, SHOWN] },
+  },
+  {
+    name: 'what is built for the browser too may import only itself',
+    severity: 'error',
+    from: { path: SHOWN },
+    to: { pathNot: SHOWN },
   },
   { name: 'no circle', severity: 'error', from: {}, to: { circular: true } },
   { name: 'no import of what is not there', severity: 'error', from: {}, to: { couldNotResolve: true } },

@@ -1,5 +1,5 @@
 /*
- * Makes a checkout ready to run: dependencies, build, a Redis server. Run by `npm test` and `npm run quickstart` before anything
+ * Makes a checkout ready to run: dependencies, build, a Redis server, for `npm test` a browser. Run by `npm test` and `npm run quickstart` before anything
  * is installed, so it uses Node.js alone. Does nothing, in a fraction of a second, when nothing is missing; says each
  * thing it does in a line on stderr; two at once wait for each other.
  */
@@ -14,6 +14,9 @@ const LOCK_TIMEOUT_MS = 15 * 60_000
 const LOCK_POLL_MS = 200
 const REDIS_NAMES = ['redis-server', 'valkey-server']
 const REDIS_FOLDERS = ['/usr/bin', '/usr/local/bin', '/opt/homebrew/bin', '/usr/sbin']
+const SETTINGS_OF_BUILD = ['tsconfig.json', 'tsconfig.build.json', 'tsconfig.page.json', 'package-lock.json']
+/** As test/helpers/chromium.ts looks for it. */
+const CHROMIUM_NAMES = ['chromium', 'chromium-browser', 'google-chrome']
 const UNREACHABLE =
   /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|ETIMEDOUT|Could not resolve|Failed to fetch/
 /** Debian's way to say "not now" to maintainer scripts that want to start a service. */
@@ -44,6 +47,7 @@ function missing() {
     { isDone: isInstalled, run: install },
     { isDone: isBuilt, run: () => isBuilt() || build() },
     { isDone: hasRedis, run: installRedis },
+    { isDone: hasChromium, run: installChromium },
   ]
   return steps.filter((step) => !step.isDone())
 }
@@ -88,19 +92,25 @@ function install() {
   )
 }
 
-/** Whether each source has a build product that is not older than it or than what governs the build. */
+/** Whether each source has build products that are not older than it or than what governs the build. */
 function isBuilt() {
   if (!fs.existsSync(join(ROOT, 'src'))) return true
-  const settings = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'].map((name) =>
-    modifiedAt(join(ROOT, name)),
-  )
+  const settings = SETTINGS_OF_BUILD.map((name) => modifiedAt(join(ROOT, name)))
   return fs
     .readdirSync(join(ROOT, 'src'), { recursive: true })
-    .filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
+    .map((path) => path.replaceAll('\\', '/'))
+    .filter((path) => /\.(ts|html|css)$/.test(path) && !path.endsWith('.d.ts'))
     .every((path) => {
-      const product = modifiedAt(join(ROOT, 'dist', path.replace(/\.ts$/, '.js')))
-      return product >= Math.max(modifiedAt(join(ROOT, 'src', path)), ...settings)
+      const needed = Math.max(modifiedAt(join(ROOT, 'src', path)), ...settings)
+      return productsOf(path).every((product) => modifiedAt(join(ROOT, 'dist', product)) >= needed)
     })
+}
+
+/** What is built of a source: for Node.js, for the browser, or for both. */
+function productsOf(path) {
+  const product = path.replace(/\.ts$/, '.js')
+  if (path.startsWith('page/')) return [`page/${product}`]
+  return path.startsWith('models/shown/') ? [product, `page/${product}`] : [product]
 }
 
 /** 0 for a file that is not there. */
@@ -129,7 +139,7 @@ function installRedis() {
   if (isOnPath('apt-get')) return installRedisWithApt()
   if (process.platform === 'darwin' && isOnPath('brew')) {
     say('installing Redis (brew install redis)')
-    return expectInstalled(run(['brew', 'install', '--quiet', 'redis']), 'brew install redis')
+    return expectRedis(run(['brew', 'install', '--quiet', 'redis']), 'brew install redis')
   }
   throw new SetupError(
     'no redis-server or valkey-server on the PATH. Install one (apk add redis, dnf install redis, pacman -S valkey, ' +
@@ -137,34 +147,61 @@ function installRedis() {
   )
 }
 
-/** Only the program is wanted: whatever the package would start, now or at the next boot, is held back. */
 function installRedisWithApt() {
-  const asRoot = process.getuid() === 0 ? [] : ['sudo', '-n']
   const byHand = 'sudo apt-get install redis-server'
-  if (asRoot.length > 0 && run(['sudo', '-n', 'true']).status !== 0) {
+  const asRoot = rootCommand()
+  if (asRoot === undefined) {
     throw new SetupError(
       `no redis-server on the PATH, and no right to install it. Run: ${byHand} (or set REDIS_URL)`,
     )
   }
-  const elevated = (...command) => run([...asRoot, 'env', ...WITHOUT_SERVICE, ...command])
-  const apt = ['apt-get', '-qq', '-o', 'DPkg::Lock::Timeout=120']
   say('installing Redis (apt-get install redis-server); its system service stays off')
-  // A source that cannot be reached does not matter when another one has the package.
-  const updated = elevated(...apt, 'update')
-  const installed = elevated(...apt, 'install', '-y', '--no-install-recommends', 'redis-server')
-  expectInstalled({ ...installed, output: `${updated.output}\n${installed.output}` }, byHand)
+  expectRedis(installWithApt(asRoot, 'redis-server'), byHand)
   // Nor at the next boot, by whichever of the two runs services here; the other one fails, which does not matter.
   run([...asRoot, 'systemctl', 'disable', '--now', 'redis-server'])
-  elevated('update-rc.d', 'redis-server', 'disable')
+  run([...asRoot, 'env', ...WITHOUT_SERVICE, 'update-rc.d', 'redis-server', 'disable'])
 }
 
-function expectInstalled({ status, output }, byHand) {
+function expectRedis({ status, output }, byHand) {
   if (status === 0 && hasRedis()) return
   throw new SetupError(
     UNREACHABLE.test(output)
       ? `Redis could not be downloaded: connect to the network and try again, or run: ${byHand} (or set REDIS_URL)`
       : `installing Redis failed; run: ${byHand} (or set REDIS_URL). It said:\n${lastLines(output)}`,
   )
+}
+
+/** Whether the page can be tested in a browser, or need not be. */
+function hasChromium() {
+  return process.env.npm_lifecycle_event !== 'test' || CHROMIUM_NAMES.some(isOnPath)
+}
+
+/** Without it one test file is skipped, and says so: no reason to fail. */
+function installChromium() {
+  const asRoot = isOnPath('apt-get') ? rootCommand() : undefined
+  if (asRoot === undefined) {
+    say('no chromium on the PATH, and no way to install it: the test of the page in a browser is skipped')
+    return
+  }
+  say('installing a browser for the tests (apt-get install chromium)')
+  const { output } = installWithApt(asRoot, 'chromium')
+  if (!hasChromium()) say(`that failed, and the test of the page is skipped. It said:\n${lastLines(output)}`)
+}
+
+/** What makes a command one of root; undefined where nothing does. */
+function rootCommand() {
+  if (process.getuid() === 0) return []
+  return run(['sudo', '-n', 'true']).status === 0 ? ['sudo', '-n'] : undefined
+}
+
+/** Only the programs are wanted: whatever the package would start, now or at the next boot, is held back. */
+function installWithApt(asRoot, name) {
+  const elevated = (...command) => run([...asRoot, 'env', ...WITHOUT_SERVICE, ...command])
+  const apt = ['apt-get', '-qq', '-o', 'DPkg::Lock::Timeout=120']
+  // A source that cannot be reached does not matter when another one has the package.
+  const updated = elevated(...apt, 'update')
+  const installed = elevated(...apt, 'install', '-y', '--no-install-recommends', name)
+  return { ...installed, output: `${updated.output}\n${installed.output}` }
 }
 
 /** Runs a program without input, from the checkout's folder. */

@@ -1,17 +1,13 @@
-/**
- * What a terminal would act on instead of showing it: control characters other than the line feed, and what reorders, joins or hides text (Unicode's
- * categories Cc, Cf, Zl and Zp).
- */
-const ACTIVE = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
+import { escapeCharacter, visibleLine, visibleText } from '../models/shown/visible-text.ts'
 
 /** Text of several lines that comes from elsewhere, safe for a terminal: nothing in it moves the cursor or changes a color. */
 export function terminalText(text: string): string {
-  return text.toWellFormed().replaceAll(ACTIVE, escapeCharacter)
+  return visibleText(text)
 }
 
 /** The same, on one line. */
 export function terminalLine(text: string): string {
-  return terminalText(text).replaceAll('\n', '\\n')
+  return visibleLine(text)
 }
 
 /** Bytes as text: as they are where they are UTF-8; else each byte beyond ASCII as `\x9c`, and a backslash as two. */
@@ -22,11 +18,4 @@ export function terminalBytes(bytes: Buffer): string {
     const text = bytes.toString('latin1').replaceAll('\\', '\\\\')
     return text.replaceAll(/[^\n\x20-\x7e]/g, escapeCharacter)
   }
-}
-
-function escapeCharacter(character: string): string {
-  if (character === '\t') return '\\t'
-  if (character === '\r') return '\\r'
-  const code = character.codePointAt(0) ?? 0
-  return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
 }

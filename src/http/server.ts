@@ -14,6 +14,7 @@ import { metricRoutes } from './routes/metrics.ts'
 import { openApiRoutes } from './routes/openapi.ts'
 import { type OperationRoutesOptions, operationRoutes } from './routes/operations.ts'
 import { type OtlpRoutesOptions, otlpRoutes } from './routes/otlp.ts'
+import { pageRoutes } from './routes/page.ts'
 import type { RowLimits } from './routes/query-parameters.ts'
 import { type RecordRoutesOptions, recordRoutes } from './routes/records.ts'
 import { serviceRoutes } from './routes/services.ts'
@@ -89,6 +90,7 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
     serviceRoutes(app, { ...repositories, limits })
     sessionRoutes(app, { ...repositories, limits })
     statisticsRoutes(app, { ...repositories, limits })
+    pageRoutes(app)
   }
   if (options.tail !== undefined) tailRoutes(app, { ...options, ...options.tail })
   if (options.otlp !== undefined) otlpRoutes(app, { ...options, ...options.otlp })

@@ -81,9 +81,9 @@ describe('the OpenAPI document', () => {
     }
   })
 
-  test('has every route; of others Fastify knows only that they are not allowed', async () => {
+  test('has every route but those of the page; of others Fastify knows only that they are not allowed', async () => {
     const described = operations().map(({ method, path }) => `${method.toUpperCase()} ${path}`)
-    const known = routesOfFastify()
+    const known = routesOfFastify().filter((route) => !/^GET \/($|page\/)/.test(route))
     expect(known.length).toBeGreaterThan(30)
     expect(described.filter((route) => !known.includes(route))).toEqual([])
     for (const route of known.filter((each) => !described.includes(each))) {

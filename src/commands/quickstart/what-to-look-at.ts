@@ -25,6 +25,7 @@ export function whatToLookAt(options: WhatToLookAtOptions): string {
   const { psql, redisCli } = clientCommands(options)
   const stream = quoteForShell(streamKey(settings.streamPrefix, 'logs'))
   const sections: readonly (readonly [title: string, ...commands: string[]])[] = [
+    ['In a browser: what comes in, traces, whether ingest keeps up', `${service.url}/`],
     [
       'Spans, errors in the logs, metrics',
       curl('/api/v1/spans?limit=5'),
