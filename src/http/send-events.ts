@@ -27,6 +27,9 @@ export async function sendEvents(
   reply.hijack()
   const { raw } = reply
   try {
+    // Of thousands of small writes a second the frames of chunks are a large part: the end of the connection is the end of the answer.
+    raw.useChunkedEncodingByDefault = false
+    raw.shouldKeepAlive = false
     raw.writeHead(200, HEADERS)
     raw.write(FIRST_FRAME)
     while (next.done !== true) {

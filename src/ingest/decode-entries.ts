@@ -26,7 +26,7 @@ export interface DecodeOptions<T> {
  * A chunk ends with the entry that reaches this many records. They are rows before the next chunk is decoded: so few records live at once that the garbage
  * collector has nothing to copy, and a reply of millions of tiny ones holds no more.
  */
-const CHUNK_RECORDS = 256
+const CHUNK_RECORDS = 64
 
 /** Makes records of the entries of each read, refused ones beside them with the reason. */
 export async function* decodeEntries<T>(

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { ReplyCount } from '../ingest/reply-count.ts'
 import type { StreamEntry } from '../ingest/stream-entries.ts'
@@ -34,14 +35,13 @@ const BLOCK_MS = 5000
 /** Entries of one reply, at most, and of one turn of the event loop. */
 const MAX_COUNT = 1000
 const ENTRIES_A_TURN = 100
-/** Between two reads that have found something: what comes meanwhile comes together. */
-const READ_PAUSE_MS = 2
-/** Of the thread's time its work may take; the rest is for ingest and for queries. */
-const SHARE = 0.5
-const MAX_PAUSE_MS = 500
+/** Between two reads that have found all there was: what comes meanwhile comes together. */
+const READ_PAUSE_MS = 1
+/** Where there is more than was asked for, a pause for each entry about as long as its work takes: the thread is that of ingest and of queries, too. */
+const ENTRY_PAUSE_MS = 0.04
 /** Further behind, nothing is live any more: it goes on at the newest, and says what it has passed over. */
 const MAX_BEHIND = 20_000
-const LOOK_AFTER_FULL_REPLIES = 10
+const LOOK_AFTER_FULL_REPLIES = 20
 /** Of what came last, read when it begins: those who watched before a restart come back all at once. */
 const FIRST_BYTES = 4 * 1024 * 1024
 
@@ -62,12 +62,13 @@ export class LiveReader<T> {
   #position: EntryId = { ms: 0n, seq: 0n }
   /** Entries that the stream ever had, up to the position. */
   #added = 0
-  #recent = new RecentRecords<T>(this.#position)
+  #recent: RecentRecords<T>
   #fullReplies = 0
   #mustLook = false
 
   constructor(options: LiveReaderOptions<T>) {
     this.#options = options
+    this.#recent = this.#recentSince(NONE)
     const { redis, close } = options.connect()
     this.#redis = redis
     this.started = this.#start()
@@ -95,7 +96,7 @@ export class LiveReader<T> {
   }
 
   async #start(): Promise<void> {
-    const { commands, stream, reader } = this.#options
+    const { commands, stream } = this.#options
     const { lastId, added } = await lookAtStream(commands, stream)
     this.#position = lastId
     this.#added = added
@@ -107,11 +108,8 @@ export class LiveReader<T> {
       if (bytes > FIRST_BYTES) break
     }
     const oldest = last.pop()
-    if (oldest === undefined) this.#recent = new RecentRecords(lastId)
-    else {
-      this.#recent = new RecentRecords(oldest.id)
-      for (const entry of reader.read(last.reverse())) this.#recent.add(entry)
-    }
+    this.#recent = this.#recentSince(oldest?.id ?? lastId)
+    for (const entry of last.reverse()) this.#recent.add(entry)
   }
 
   async #run(): Promise<void> {
@@ -158,23 +156,24 @@ export class LiveReader<T> {
     const stopping = this.#stopping.signal
     for (let from = 0; from < entries.length; from += ENTRIES_A_TURN) {
       const startedMs = performance.now()
-      for (const entry of reader.read(entries.slice(from, from + ENTRIES_A_TURN))) {
-        this.#position = entry.id
+      const some = entries.slice(from, from + ENTRIES_A_TURN)
+      for (const [index, { id, records }] of reader.read(some).entries()) {
+        this.#position = id
         this.#added += 1
-        this.#recent.add(entry)
-        for (const record of entry.records) onRecord(record)
+        this.#recent.add(some[index] as StreamEntry)
+        for (const record of records) onRecord(record)
       }
       onRead()
-      const pauseMs = (performance.now() - startedMs) * (1 / SHARE - 1)
-      await sleep(Math.min(Math.max(pauseMs, READ_PAUSE_MS), MAX_PAUSE_MS), stopping)
+      if (this.#fullReplies === 0) await turn()
+      else await sleep(Math.max(performance.now() - startedMs, some.length * ENTRY_PAUSE_MS), stopping)
     }
-    if (this.#fullReplies >= LOOK_AFTER_FULL_REPLIES) await this.#catchUp()
+    if (this.#fullReplies === 0) await sleep(READ_PAUSE_MS, stopping)
+    else if (this.#fullReplies % LOOK_AFTER_FULL_REPLIES === 0) await this.#catchUp()
   }
 
   /** Where more comes than can be read. */
   async #catchUp(): Promise<void> {
     const { commands, stream } = this.#options
-    this.#fullReplies = 0
     const { lastId, added } = await lookAtStream(commands, stream)
     if (added - this.#added > MAX_BEHIND) this.#goTo(lastId, { added, reason: 'behind' })
   }
@@ -196,14 +195,18 @@ export class LiveReader<T> {
     this.#tellGap(firstId ?? NONE, null, 'reset')
     this.#position = NONE
     this.#added = added - length
-    this.#recent = new RecentRecords(NONE)
+    this.#recent = this.#recentSince(NONE)
   }
 
   #goTo(lastId: EntryId, { added, reason }: { readonly added: number; readonly reason: GapReason }): void {
     this.#tellGap(lastId, added - this.#added, reason)
     this.#position = lastId
     this.#added = added
-    this.#recent = new RecentRecords(lastId)
+    this.#recent = this.#recentSince(lastId)
+  }
+
+  #recentSince(id: EntryId): RecentRecords<T> {
+    return new RecentRecords(id, this.#options.reader)
   }
 
   #tellGap(to: EntryId, entries: number | null, reason: GapReason): void {

@@ -1,23 +1,35 @@
+import type { StreamEntry } from '../ingest/stream-entries.ts'
 import { type EntryId, isBefore } from '../models/stream-entry.ts'
+import type { RecordReader } from './record-reader.ts'
 import { comesBefore, type TailId } from './tail-id.ts'
 import type { TailEntry, TailRecord } from './tail-record.ts'
 
-/** Of entries, as they came: the records, decoded, take some three times as much. */
+interface RecentEntry<T> {
+  readonly entry: StreamEntry
+  decoded: TailEntry<T> | undefined
+}
+
 const MAX_BYTES = 16 * 1024 * 1024
 const MAX_ENTRIES = 20_000
 /** The forgotten ones are cut off when there are so many. */
 const CUT_AT = 4096
 
-/** The entries that a tail has read last, without a gap up to where it is: who comes back after a moment need not read them again. The oldest are forgotten. */
+/**
+ * The entries that a tail has read last, without a gap up to where it is: who comes back after a moment need not have them read again. The oldest are forgotten.
+ *
+ * They are kept as they came: decoded, all of them would be copied by the garbage collector again and again. What somebody asked for stays decoded, for a thousand may ask at once.
+ */
 export class RecentRecords<T> {
-  #entries: TailEntry<T>[] = []
+  readonly #reader: RecordReader<T>
+  #entries: RecentEntry<T>[] = []
   #first = 0
   #bytes = 0
   #since: EntryId
 
   /** @param since nothing after this entry is missing. */
-  constructor(since: EntryId) {
+  constructor(since: EntryId, reader: RecordReader<T>) {
     this.#since = since
+    this.#reader = reader
   }
 
   /** Every entry after this one is here. */
@@ -25,8 +37,8 @@ export class RecentRecords<T> {
     return this.#since
   }
 
-  add(entry: TailEntry<T>): void {
-    this.#entries.push(entry)
+  add(entry: StreamEntry): void {
+    this.#entries.push({ entry, decoded: undefined })
     this.#bytes += entry.bytes
     while (this.#bytes > MAX_BYTES || this.#entries.length - this.#first > MAX_ENTRIES) this.#forgetFirst()
     if (this.#first < CUT_AT) return
@@ -38,8 +50,8 @@ export class RecentRecords<T> {
     const forgotten = this.#entries[this.#first]
     if (forgotten === undefined) return
     this.#first += 1
-    this.#bytes -= forgotten.bytes
-    this.#since = forgotten.id
+    this.#bytes -= forgotten.entry.bytes
+    this.#since = forgotten.entry.id
   }
 
   /** The records after this one, the oldest first; undefined where some of them are forgotten. */
@@ -47,10 +59,10 @@ export class RecentRecords<T> {
     // Of the entry itself, too, there may be more.
     if (!isBefore(this.#since, id.entry)) return undefined
     let at = this.#entries.length
-    while (at > this.#first && !isBefore(this.#entries[at - 1]?.id ?? id.entry, id.entry)) at -= 1
+    while (at > this.#first && !isBefore(this.#entries[at - 1]?.entry.id ?? id.entry, id.entry)) at -= 1
     return this.#entries
       .slice(at)
-      .flatMap(({ records }) => records)
+      .flatMap((entry) => this.#recordsOf(entry))
       .filter((record) => comesBefore(id, record))
   }
 
@@ -58,6 +70,14 @@ export class RecentRecords<T> {
   *backwards(): Generator<TailRecord<T>> {
     const entries = this.#entries
     const first = this.#first
-    for (let at = entries.length - 1; at >= first; at -= 1) yield* (entries[at]?.records ?? []).toReversed()
+    for (let at = entries.length - 1; at >= first; at -= 1) {
+      const entry = entries[at]
+      if (entry !== undefined) yield* this.#recordsOf(entry).toReversed()
+    }
+  }
+
+  #recordsOf(recent: RecentEntry<T>): readonly TailRecord<T>[] {
+    recent.decoded ??= this.#reader.read([recent.entry])[0]
+    return recent.decoded?.records ?? []
   }
 }

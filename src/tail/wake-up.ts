@@ -1,11 +1,13 @@
 import type { Watcher } from './watcher.ts'
 
-/** What of the thread's time those may take who are woken: the rest is for ingest and for queries. */
-const SHARE = 0.25
-const MAX_PAUSE_MS = 250
+/** What of the thread's time those who are woken may take: the rest is for ingest and for queries. */
+const SHARE = 0.1
+/** Of each of them the pause is no longer than this: what a clock tells counts what others do meanwhile, too. */
+const MAX_PAUSE_EACH_MS = 0.5
+const MAX_PAUSE_MS = 500
 
 /**
- * Wakes watchers who have something, all together, and then leaves them be for three times as long as that took: of a few each record goes out at once, and of a
+ * Wakes watchers who have something, all together, and then leaves them be for nine times as long as that took: of a few each record goes out at once, and of a
  * thousand several go out together, so that they never take the thread from ingest.
  */
 export class WakeUp<T> {
@@ -42,7 +44,8 @@ export class WakeUp<T> {
     setImmediate(() => {
       this.#isWaking = false
       const nowMs = performance.now()
-      this.#notBeforeMs = nowMs + Math.min((nowMs - startedMs) * (1 / SHARE - 1), MAX_PAUSE_MS)
+      const pauseMs = (nowMs - startedMs) * (1 / SHARE - 1)
+      this.#notBeforeMs = nowMs + Math.min(pauseMs, ready.length * MAX_PAUSE_EACH_MS, MAX_PAUSE_MS)
       this.soon()
     })
   }
