@@ -24,7 +24,8 @@ export interface DecodeOptions<T> {
 
 /**
  * A chunk ends with the entry that reaches this many records. They are rows before the next chunk is decoded: so few records live at once that the garbage
- * collector has nothing to copy, and a reply of millions of tiny ones holds no more.
+ * collector has nothing to copy, and a reply of millions of tiny ones holds no more. It is also how long all else waits, a live tail above all: with 256 a record was on a screen
+ * twice as late, and 64 cost some 6 % more of Node's time a row.
  */
 const CHUNK_RECORDS = 64
 
