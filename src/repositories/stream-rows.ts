@@ -78,7 +78,8 @@ export async function readRows<Row extends readonly unknown[]>(
     return rows
   } catch (error) {
     client.release(error as Error)
-    throw error
+    // The server may say that the query was cancelled before we know that it was asked to.
+    throw ending.signal.aborted ? ending.signal.reason : error
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', onAbort)

@@ -206,7 +206,10 @@ const QUERIES: Readonly<Record<string, readonly string[]>> = {
 
 describe('what the OpenAPI document says of answers holds', () => {
   test('of every route that can be read, each with data', async () => {
-    const paths = Object.keys(document.paths).filter((path) => document.paths[path]?.get !== undefined)
+    // A tail does not end: what it answers is compared with the lists in its own tests.
+    const paths = Object.keys(document.paths).filter(
+      (path) => document.paths[path]?.get !== undefined && !path.endsWith('/tail'),
+    )
     expect(paths.length).toBeGreaterThan(20)
     for (const path of paths) {
       for (const url of QUERIES[path] ?? [path]) {
