@@ -126,6 +126,20 @@ export function reviveWhenEnded(redis: Redis): () => void {
   }
 }
 
+/** A connection that is made again whatever happens, until it is closed. */
+export function openRevivedRedis(options: CreateRedisOptions): {
+  readonly redis: Redis
+  readonly close: () => void
+} {
+  const redis = createRedis(options)
+  const stopReviving = reviveWhenEnded(redis)
+  const close = () => {
+    stopReviving()
+    redis.disconnect()
+  }
+  return { redis, close }
+}
+
 /** A setting of the Redis server with which it can lose what it accepted, and what to do about it. */
 export interface RedisSafetyWarning {
   readonly setting: 'appendonly' | 'appendfsync' | 'maxmemory-policy'

@@ -25,7 +25,7 @@ import { TELEMETRY_SIGNALS, type TelemetrySignal } from './models/telemetry-sign
 import { ByteBudget } from './producer/byte-budget.ts'
 import { readPrices } from './read-prices.ts'
 import { readPrivacy } from './read-privacy.ts'
-import { createRedis, type RedisRole, redisSafetyWarnings, reviveWhenEnded, whenReady } from './redis.ts'
+import { openRevivedRedis, type RedisRole, redisSafetyWarnings, whenReady } from './redis.ts'
 import { DeadLetterRepository } from './repositories/dead-letter-repository.ts'
 import { EvaluationRepository } from './repositories/evaluation-repository.ts'
 import { LogRecordRepository } from './repositories/log-record-repository.ts'
@@ -359,16 +359,10 @@ function connectRedis(
   { settings, logger }: ServiceOptions,
   role: RedisRole,
 ): { readonly redis: Redis; readonly close: () => void } {
-  const redis = createRedis({
+  return openRevivedRedis({
     url: settings.redisUrl,
     role,
     name: settings.consumerGroup,
     onError: (error) => logger.warn({ err: error }, 'a Redis connection failed; connecting again'),
   })
-  const stopReviving = reviveWhenEnded(redis)
-  const close = () => {
-    stopReviving()
-    redis.disconnect()
-  }
-  return { redis, close }
 }

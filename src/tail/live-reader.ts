@@ -175,7 +175,7 @@ export class LiveReader<T> {
   async #catchUp(): Promise<void> {
     const { commands, stream } = this.#options
     const { lastId, added } = await lookAtStream(commands, stream)
-    if (added - this.#added > MAX_BEHIND) this.#goTo(lastId, { added, reason: 'behind' })
+    if (added - this.#added > MAX_BEHIND) this.#skipTo(lastId, added)
   }
 
   /** The stream may have been trimmed, deleted or put back while nobody looked. */
@@ -198,8 +198,8 @@ export class LiveReader<T> {
     this.#recent = this.#recentSince(NONE)
   }
 
-  #goTo(lastId: EntryId, { added, reason }: { readonly added: number; readonly reason: GapReason }): void {
-    this.#tellGap(lastId, added - this.#added, reason)
+  #skipTo(lastId: EntryId, added: number): void {
+    this.#tellGap(lastId, added - this.#added, 'behind')
     this.#position = lastId
     this.#added = added
     this.#recent = this.#recentSince(lastId)

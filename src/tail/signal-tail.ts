@@ -16,6 +16,9 @@ import type { TailEvent } from './tail-event.ts'
 import { TailHub } from './tail-hub.ts'
 import type { TailId } from './tail-id.ts'
 
+/** As many of the last records as a tail begins with, at most. */
+export const MAX_HISTORY = 1000
+
 export interface TailQuestion {
   readonly filter: TailFilter
   /** The last record that was seen: all after it are shown. */

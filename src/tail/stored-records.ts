@@ -6,7 +6,7 @@ import type { RecordFilter } from '../repositories/filter.ts'
 import { type PageRow, pageRecords } from '../repositories/page-records.ts'
 import type { RecordSource } from '../repositories/record-source.ts'
 import type { RecordEvent } from './tail-event.ts'
-import { formatTailId, type TailId } from './tail-id.ts'
+import { comesBefore, formatTailId, type TailId } from './tail-id.ts'
 
 /** Conditions of a tail: it has no end. */
 export type TailFilter = Omit<RecordFilter, 'to' | 'order' | 'after' | 'limit'>
@@ -86,9 +86,5 @@ function placeOf({ ms, seq }: EntryId) {
 }
 
 function byEntry(a: TailId, b: TailId): number {
-  return compare(a.entry.ms, b.entry.ms) || compare(a.entry.seq, b.entry.seq) || a.index - b.index
-}
-
-function compare(a: bigint, b: bigint): number {
-  return a < b ? -1 : a > b ? 1 : 0
+  return comesBefore(a, b) ? -1 : 1
 }

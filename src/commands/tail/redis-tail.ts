@@ -4,8 +4,8 @@ import type { RecordBySignal } from '../../models/decode-record.ts'
 import { streamKey } from '../../models/stream-entry.ts'
 import type { TelemetrySignal } from '../../models/telemetry-signal.ts'
 import { readPrivacy } from '../../read-privacy.ts'
-import { createRedis, reviveWhenEnded } from '../../redis.ts'
-import { createSignalTail } from '../../tail/signal-tail.ts'
+import { openRevivedRedis } from '../../redis.ts'
+import { createSignalTail, MAX_HISTORY } from '../../tail/signal-tail.ts'
 import type { TailEvent } from '../../tail/tail-event.ts'
 import { RecordDecoder } from '../../writers/record-decoder.ts'
 import { openRedis } from '../open-servers.ts'
@@ -13,7 +13,7 @@ import { readConditions } from '../query/query-flags.ts'
 import { findServers } from '../servers.ts'
 import type { TailFlags } from './tail-flags.ts'
 import type { TailNotices } from './tail-notices.ts'
-import { MAX_HISTORY, readSample, USUAL_LINES } from './tail-question.ts'
+import { readSample, USUAL_LINES } from './tail-question.ts'
 import type { TailedSignal } from './tailed-signal.ts'
 
 export interface RedisTailOptions {
@@ -53,15 +53,8 @@ export async function* redisTail(
     decoder: new RecordDecoder<RecordBySignal[TelemetrySignal]>(tailed.signal, {}, readPrivacy(settings)),
     commands: redis,
     stored: undefined,
-    connect: () => {
-      const waiting = createRedis({ url: redisUrl, role: 'blocking', name: 'tail', onError: () => undefined })
-      const stopReviving = reviveWhenEnded(waiting)
-      const close = () => {
-        stopReviving()
-        waiting.disconnect()
-      }
-      return { redis: waiting, close }
-    },
+    connect: () =>
+      openRevivedRedis({ url: redisUrl, role: 'blocking', name: 'tail', onError: () => undefined }),
     onError: (error) => notices.lost(String(error), RECONNECTS_IN_MS),
     onSkipped: () => undefined,
   })

@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { FilterColumns } from '../../repositories/filter.ts'
+import { MAX_HISTORY } from '../../tail/signal-tail.ts'
 import { parseLimitFlag } from '../limit-flag.ts'
 import type { ColorWhen } from '../query/paint.ts'
 import { addFilterFlags, type QueryFlags } from '../query/query-flags.ts'
 import { addSettings } from '../setting-flags.ts'
-import { MAX_HISTORY } from './tail-question.ts'
 
 export const TAIL_OUTPUTS = ['pretty', 'json', 'logfmt', 'template'] as const
 export type TailOutput = (typeof TAIL_OUTPUTS)[number]

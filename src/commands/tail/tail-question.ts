@@ -2,9 +2,6 @@ import { ObservatoryError } from '../../errors.ts'
 
 /** As many as fit a glance, when nothing says how many. */
 export const USUAL_LINES = 10
-/** As many as a tail begins with, at most. */
-export const MAX_HISTORY = 1000
-
 /** @returns the share of records that are shown. @throws ObservatoryError ERR_USAGE for what is no share. */
 export function readSample(text: string | undefined): number {
   const share = text === undefined ? 1 : Number(text)

@@ -7,7 +7,7 @@ import { LOG_RECORD_COLUMNS } from '../../repositories/log-record-repository.ts'
 import { POINT_COLUMNS } from '../../repositories/metric-repository.ts'
 import { readFilter, type WrittenFilter } from '../../repositories/read-filter.ts'
 import { SPAN_COLUMNS } from '../../repositories/trace-repository.ts'
-import type { SignalTail, TailQuestion } from '../../tail/signal-tail.ts'
+import { MAX_HISTORY, type SignalTail, type TailQuestion } from '../../tail/signal-tail.ts'
 import type { TailEvent } from '../../tail/tail-event.ts'
 import { parseTailId, type TailId } from '../../tail/tail-id.ts'
 import { clientGone } from '../client-gone.ts'
@@ -23,8 +23,6 @@ export interface TailRoutesOptions {
   readonly maxWatchers: number
   readonly metrics: Metrics
 }
-
-const MAX_HISTORY = 1000
 
 const PARAMETERS = {
   history: {
