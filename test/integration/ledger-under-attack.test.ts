@@ -29,7 +29,7 @@ import { createTestDatabase } from '../helpers/test-database.ts'
  *
  * For longer: LEDGER_ATTACK_RUNS=2000, with LEDGER_ATTACK_SEED=<the seed that a failure prints>.
  */
-const RUNS = Number(process.env.LEDGER_ATTACK_RUNS ?? 100)
+const RUNS = Number(process.env.LEDGER_ATTACK_RUNS ?? 60)
 const SEED = Number(process.env.LEDGER_ATTACK_SEED ?? 20_261_124)
 const STREAM = 'attacked:logs'
 const CONSUMERS = 3
