@@ -14,7 +14,13 @@ const LOCK_TIMEOUT_MS = 15 * 60_000
 const LOCK_POLL_MS = 200
 const REDIS_NAMES = ['redis-server', 'valkey-server']
 const REDIS_FOLDERS = ['/usr/bin', '/usr/local/bin', '/opt/homebrew/bin', '/usr/sbin']
-const SETTINGS_OF_BUILD = ['tsconfig.json', 'tsconfig.build.json', 'tsconfig.page.json', 'package-lock.json']
+const SETTINGS_OF_BUILD = [
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'tsconfig.page.json',
+  'package-lock.json',
+  'prices.yaml',
+]
 /** As test/helpers/chromium.ts looks for it. */
 const CHROMIUM_NAMES = ['chromium', 'chromium-browser', 'google-chrome']
 const UNREACHABLE =

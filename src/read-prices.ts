@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parsePrices } from './models/prices/parse-prices.ts'
 import { type ModelPrices, PriceList } from './models/prices/price-list.ts'
 import { readYamlFile } from './read-yaml-file.ts'
 
-const SHIPPED = fileURLToPath(new URL('../prices.yaml', import.meta.url))
+/** prices.yaml as the build has parsed it. Also from `src`, where nothing is built: `dist` stands beside it. */
+const SHIPPED = fileURLToPath(new URL('../dist/prices.json', import.meta.url))
 
 /**
  * The price list of the product, after the entries of a file of one's own, which count first. What such a file looks like is said at the top of
@@ -12,7 +14,21 @@ const SHIPPED = fileURLToPath(new URL('../prices.yaml', import.meta.url))
  */
 export function readPrices(file?: string): PriceList {
   const own = file === undefined ? [] : readEntries(file)
-  return new PriceList([...own, ...readEntries(SHIPPED)])
+  return new PriceList([...own, ...readShipped()])
+}
+
+function readShipped(): readonly ModelPrices[] {
+  const { entries, problems } = parsePrices(readBuilt())
+  if (problems !== undefined) throw new Error(`prices.yaml is wrong:\n${problems.join('\n')}`)
+  return entries
+}
+
+function readBuilt(): unknown {
+  try {
+    return JSON.parse(readFileSync(SHIPPED, 'utf8'))
+  } catch (error) {
+    throw new Error(`${SHIPPED} cannot be read: run npm run build`, { cause: error })
+  }
 }
 
 function readEntries(path: string): readonly ModelPrices[] {

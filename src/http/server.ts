@@ -6,6 +6,7 @@ import type { ServiceRepository } from '../repositories/service-repository.ts'
 import type { SessionRepository } from '../repositories/session-repository.ts'
 import type { StatisticsRepository } from '../repositories/statistics-repository.ts'
 import type { TraceViewRepositories } from '../repositories/trace-view.ts'
+import { lazyValidators } from './lazy-validators.ts'
 import { describeRoutes } from './openapi/openapi-document.ts'
 import { answerClientError, problemHandler, sendProblem } from './problem.ts'
 import { type DeadLetterRoutesOptions, deadLetterRoutes } from './routes/dead-letters.ts'
@@ -61,6 +62,7 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
   const app = Fastify({
     // An unknown parameter is refused, never dropped.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
+    schemaController: { compilersFactory: { buildValidator: lazyValidators } },
     // Requests that run may end: see {@link closeServer}.
     forceCloseConnections: 'idle',
     connectionTimeout: stalledAfterMs(options.limits),
