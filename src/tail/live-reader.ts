@@ -48,8 +48,8 @@ const FIRST_BYTES = 4 * 1024 * 1024
 /**
  * Reads a stream as it grows, without a group.
  *
- * States: *starting* (looks at the stream, and reads what came last) → *live* (waits for entries) ⇄ *lost* (an error: connects again, looks at the stream, tells what it has missed, and goes on after the last
- * entry that it has read) → *stopped*.
+ * States: *starting* (looks at the stream, and reads what came last) → *live* (waits for entries) ⇄ *in doubt* (an error, or the entry that was read last is gone: looks at the stream, tells what it has missed, and
+ * goes on with what is there) → *stopped*.
  */
 export class LiveReader<T> {
   /** Settled when it is live; rejected when the stream could not be looked at. */
@@ -118,11 +118,9 @@ export class LiveReader<T> {
     for (let failures = 0; !stopping.aborted; ) {
       try {
         await whenReady(this.#redis, stopping)
-        if (this.#mustLook) await this.#lookAgain()
-        const entries = await this.#read()
+        const entries = this.#mustLook ? await this.#look([]) : await this.#read()
         failures = 0
         if (entries.length > 0) await this.#take(entries)
-        else this.#mustLook = true
       } catch (error) {
         if (stopping.aborted) return
         this.#mustLook = true
@@ -133,22 +131,47 @@ export class LiveReader<T> {
     }
   }
 
+  /** Waits for entries. */
   async #read(): Promise<readonly StreamEntry[]> {
+    const { stream } = this.#options
     const after = formatEntryId(this.#position)
     const asked = this.#count.next
-    const reply = (await this.#redis.xreadBuffer(
-      'COUNT',
-      asked,
-      'BLOCK',
-      BLOCK_MS,
-      'STREAMS',
-      this.#options.stream,
-      after,
-    )) as readonly [stream: Buffer, entries: ReplyEntries][] | null
-    const entries = entriesOf(reply?.[0]?.[1] ?? [])
+    const both = this.#redis
+      .pipeline()
+      .xreadBuffer('COUNT', asked, 'BLOCK', BLOCK_MS, 'STREAMS', stream, after)
+      .xrangeBuffer(stream, after, after)
+    const [read, last] = (await both.exec()) ?? []
+    const entries = entriesOf(replyOf<ReadReply>(read)?.[0][1] ?? [])
     if (entries.length > 0) this.#count.learn(Math.max(...entries.map(({ bytes }) => bytes)))
     this.#fullReplies = entries.length < asked ? 0 : this.#fullReplies + 1
-    return entries
+    const isDue = this.#fullReplies > 0 && this.#fullReplies % LOOK_AFTER_FULL_REPLIES === 0
+    // While the entry before them is there, none in between was trimmed.
+    return isDue || replyOf<ReplyEntries>(last).length === 0 ? this.#look(entries) : entries
+  }
+
+  /** Tells of what the stream has lost, or of what cannot be read in time. @param read not taken yet. @returns those of them that are to be taken. */
+  async #look(read: readonly StreamEntry[]): Promise<readonly StreamEntry[]> {
+    const look = await lookAtStream(this.#redis, this.#options.stream)
+    this.#mustLook = false
+    if (isBefore(look.lastId, this.#position) || look.added < this.#added) {
+      this.#beginAgain(look)
+      return []
+    }
+    const { firstId, added, length } = look
+    if (added - this.#added - read.length > MAX_BEHIND) {
+      this.#skipTo(look)
+      return []
+    }
+    const readInTime = read.filter(({ id }) => firstId === undefined || isBefore(id, firstId)).length
+    const missed = added - length - this.#added - readInTime
+    if (missed > 0) {
+      // The entry before the first one is not there to be named: the next one that is read is the first.
+      this.#tellGap(read[0]?.id ?? firstId ?? look.lastId, missed, 'trimmed')
+      this.#added += missed
+      if (firstId === undefined && read.length === 0) this.#position = look.lastId
+      this.#recent = this.#recentSince(read.at(-1)?.id ?? firstId ?? look.lastId)
+    }
+    return read
   }
 
   async #take(entries: readonly StreamEntry[]): Promise<void> {
@@ -168,27 +191,6 @@ export class LiveReader<T> {
       else await sleep(Math.max(performance.now() - startedMs, some.length * ENTRY_PAUSE_MS), stopping)
     }
     if (this.#fullReplies === 0) await sleep(READ_PAUSE_MS, stopping)
-    else if (this.#fullReplies % LOOK_AFTER_FULL_REPLIES === 0) await this.#catchUp()
-  }
-
-  /** Where more comes than can be read. */
-  async #catchUp(): Promise<void> {
-    const { commands, stream } = this.#options
-    const { lastId, added } = await lookAtStream(commands, stream)
-    if (added - this.#added > MAX_BEHIND) this.#skipTo(lastId, added)
-  }
-
-  /** The stream may have been trimmed, deleted or put back while nobody looked. */
-  async #lookAgain(): Promise<void> {
-    const { commands, stream } = this.#options
-    const look = await lookAtStream(commands, stream)
-    this.#mustLook = false
-    if (isBefore(look.lastId, this.#position)) this.#beginAgain(look)
-    else if (look.firstId !== undefined && look.added - this.#added > look.length) {
-      // The entry before the first one is not there to be named: the next one that is read is the first.
-      this.#tellGap(look.firstId, look.added - look.length - this.#added, 'trimmed')
-      this.#added = look.added - look.length
-    }
   }
 
   #beginAgain({ added, length, firstId }: StreamLook): void {
@@ -198,7 +200,7 @@ export class LiveReader<T> {
     this.#recent = this.#recentSince(NONE)
   }
 
-  #skipTo(lastId: EntryId, added: number): void {
+  #skipTo({ lastId, added }: StreamLook): void {
     this.#tellGap(lastId, added - this.#added, 'behind')
     this.#position = lastId
     this.#added = added
@@ -218,3 +220,11 @@ export class LiveReader<T> {
 }
 
 const NONE: EntryId = { ms: 0n, seq: 0n }
+
+type ReadReply = readonly [readonly [stream: Buffer, entries: ReplyEntries]] | null
+
+/** Of one command of a pipeline. */
+function replyOf<T>([error, reply]: readonly [Error | null, unknown] = [null, null]): T {
+  if (error !== null) throw error
+  return reply as T
+}

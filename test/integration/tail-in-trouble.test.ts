@@ -73,6 +73,22 @@ describe('a tail', () => {
     expect(metrics).toMatch(/observatory_tail_entries_skipped_total\{signal="logs"\} [1-9]/)
   })
 
+  test('says how many entries came and were trimmed while it waited for the next one', async () => {
+    const client = await watch('logs/tail?service=burst')
+    await add('burst', 0)
+    await client.until(({ records }) => records().length === 1)
+    const both = app.redis.multi()
+    for (const n of upTo(10)) both.xadd(stream(), '*', 'json', record('burst', n + 1))
+    both.xtrim(stream(), 'MAXLEN', 3)
+    await both.exec()
+    await client.until(({ records }) => records().length === 4)
+    expect(numbers(client)).toEqual([0, 8, 9, 10])
+    expect(gaps(client)).toMatchObject([{ entries: 7, reason: 'trimmed' }])
+    await add('burst', 11)
+    await client.until(({ records }) => records().length === 5)
+    expect(gaps(client)).toHaveLength(1)
+  })
+
   test('goes on with a stream that has begun again, and says so', async () => {
     const client = await watch('logs/tail?service=reset')
     await add('reset', 0)
