@@ -86,7 +86,10 @@ export class TailHub<T extends { readonly service: string }> {
     const { ready } = this.#wakeUp
     return new LiveReader<T>({
       ...this.#options,
-      onRecord: (record) => this.#fanOut.give(record, ready),
+      onRecord: (record) => {
+        this.#fanOut.give(record, ready)
+        record.forget()
+      },
       onGap: (gap) => {
         for (const watcher of this.#fanOut.watchers()) {
           watcher.gap(gap)

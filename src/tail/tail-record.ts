@@ -16,13 +16,17 @@ export interface TailEntry<T> {
   readonly records: readonly TailRecord<T>[]
 }
 
-/** A record as it came by the stream. All who watch share it: what it is written as is written once. */
+/**
+ * A record as it came by the stream. All who watch share it: what it is written as is written once, and then all that waits for those who read slowly: what was decoded is many small
+ * objects, which the garbage collector would copy for each of them again.
+ */
 export class TailRecord<T> implements RecordEvent, TailId {
   readonly kind = 'record'
   readonly entry: TailId['entry']
   readonly index: number
-  readonly record: T
+  frame: Buffer | undefined = undefined
   readonly #codec: RecordCodec<T>
+  #record: T | undefined
   #json: string | undefined
   #facts: RecordFacts | undefined
   #id: string | undefined
@@ -30,13 +34,25 @@ export class TailRecord<T> implements RecordEvent, TailId {
   constructor({ entry, index }: TailId, record: T, codec: RecordCodec<T>) {
     this.entry = entry
     this.index = index
-    this.record = record
+    this.#record = record
     this.#codec = codec
   }
 
   get id(): string {
     this.#id ??= formatTailId(this)
     return this.#id
+  }
+
+  /** As it was decoded. @throws when it is {@link forget forgotten}. */
+  get record(): T {
+    if (this.#record === undefined) throw new Error('the record is kept as JSON alone')
+    return this.#record
+  }
+
+  /** It was given to all whom it concerns: nobody asks any more what is in it. */
+  forget(): void {
+    this.#record = undefined
+    this.#facts = undefined
   }
 
   get json(): string {

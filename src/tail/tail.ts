@@ -51,6 +51,8 @@ async function* allEvents<T extends { readonly service: string }>(
 ): AsyncGenerator<readonly TailEvent[]> {
   const joined = await hub.join(request)
   const { watcher } = joined
+  const wake = () => watcher.wake()
+  signal.addEventListener('abort', wake)
   try {
     const reading = AbortSignal.any([signal, hub.closing])
     yield* pastEvents(past, request, joined, reading)
@@ -65,6 +67,7 @@ async function* allEvents<T extends { readonly service: string }>(
     if (!hub.closing.aborted) throw error
     yield [{ kind: 'bye', reason: 'shutdown' }]
   } finally {
+    signal.removeEventListener('abort', wake)
     hub.leave(watcher)
   }
 }

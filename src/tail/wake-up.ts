@@ -1,11 +1,11 @@
 import type { Watcher } from './watcher.ts'
 
 /** What of the thread's time those who are woken may take: the rest is for ingest and for queries. */
-const SHARE = 0.15
+const SHARE = 0.1
 /** Those of one turn of the event loop: all else waits for no more than a few milliseconds. */
 const WATCHERS_A_TURN = 16
 /** Of each of them the pause is no longer than this: what a clock tells counts what others do meanwhile, too. */
-const MAX_PAUSE_EACH_MS = 0.5
+const MAX_PAUSE_EACH_MS = 1
 
 /**
  * Wakes watchers who have something, some at a time, and then leaves them be for several times as long as that took: of a few each record goes out at once, and of a

@@ -118,25 +118,20 @@ export class Watcher<T> {
   /**
    * Waits for events, and takes them. Of one reader, one call at a time.
    *
+   * @param signal ends the waiting when the watcher is {@link wake woken} after it was aborted.
    * @returns undefined when it has ended and all was taken.
    */
   async next(maxBytes: number, signal: AbortSignal): Promise<readonly TailEvent[] | undefined> {
     while (!this.#hasEvents() && !signal.aborted) {
       if (this.#state === 'ended') return undefined
-      await this.#woken(signal)
+      await this.#woken()
     }
     return signal.aborted ? undefined : this.#take(maxBytes)
   }
 
-  #woken(signal: AbortSignal): Promise<void> {
+  #woken(): Promise<void> {
     return new Promise((resolve) => {
-      const wake = () => {
-        signal.removeEventListener('abort', wake)
-        this.#wake = undefined
-        resolve()
-      }
-      this.#wake = wake
-      signal.addEventListener('abort', wake, { once: true })
+      this.#wake = resolve
     })
   }
 

@@ -6,9 +6,6 @@ const RETRY_MS = 1000
 /** What a stream of events begins with. */
 export const FIRST_FRAME = Buffer.from(`retry: ${RETRY_MS}\n\n`)
 
-/** A record goes to many: it is made bytes of once. */
-const frames = new WeakMap<TailEvent, Buffer>()
-
 /** Events as Server-Sent Events (WHATWG HTML, 9.2): a record bears its id, of others `event` says what they are. JSON has no line feed. */
 export function eventFrames(events: readonly TailEvent[]): Buffer {
   const [first] = events
@@ -21,9 +18,6 @@ function frameOf(event: TailEvent): Buffer {
     const { kind, ...data } = event
     return Buffer.from(`event: ${kind}\ndata: ${JSON.stringify(data)}\n\n`)
   }
-  const known = frames.get(event)
-  if (known !== undefined) return known
-  const frame = Buffer.from(`id: ${event.id}\ndata: ${event.json}\n\n`)
-  frames.set(event, frame)
-  return frame
+  event.frame ??= Buffer.from(`id: ${event.id}\ndata: ${event.json}\n\n`)
+  return event.frame
 }
