@@ -99,7 +99,7 @@ function lookUp(
     return { raw: readSmallFile(String(path)).trim(), source }
   } catch (error) {
     problems.push(
-      `${name}_FILE (${layer.source}): cannot be read: ${messageOf(error)}; expected a file that holds the URL`,
+      `${name}_FILE (${layer.source}): cannot be read: ${messageOf(error)}; expected a file that holds ${name}`,
     )
     return undefined
   }
@@ -198,6 +198,14 @@ function contradictions(settings: Settings): readonly string[] {
   return problems
 }
 
+function shownValue(key: keyof Settings, settings: Settings): string {
+  const value = settings[key]
+  if (value === undefined || String(value) === '') return '(not set)'
+  if (key === 'accessToken') return '***'
+  if (key === 'accessTokens') return settings[key].map((token) => token.replace(/:.*/s, ':***')).join(',')
+  return maskSecrets(String(value))
+}
+
 function nearestName(name: string): string {
   const distances = KNOWN_NAMES.map((known) => ({ known, distance: editDistance(name, known) }))
   return distances.reduce((best, next) => (next.distance < best.distance ? next : best)).known
@@ -223,13 +231,8 @@ function editDistance(from: string, to: string): number {
  */
 export function formatSettings(loaded: LoadedSettings): string {
   const rows = KEYS.map((key) => {
-    const value = loaded.settings[key]
     const name = settingName(key)
-    return [
-      name,
-      value === undefined || String(value) === '' ? '(not set)' : maskSecrets(String(value)),
-      loaded.sources[name] ?? '',
-    ]
+    return [name, shownValue(key, loaded.settings), loaded.sources[name] ?? '']
   })
   const width = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0))
   const [names, values] = [width(0), width(1)]

@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis'
 import type pg from 'pg'
+import { createGuard } from './http/access/create-guard.ts'
+import { RateLimiter } from './http/access/rate-limiter.ts'
 import { OtlpReceiver } from './http/otlp/otlp-receiver.ts'
 import { WriteBarrier } from './http/otlp/write-barrier.ts'
 import { readinessCheck } from './http/readiness.ts'
@@ -125,6 +127,7 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
   })
   const http = buildServer({
     logger,
+    guard: createGuard(settings, logger),
     limits: settings,
     metrics,
     readiness: readinessCheck({
@@ -304,6 +307,8 @@ function createReceiver(options: ServiceOptions, releasers: Releasers) {
     streamPrefix: settings.streamPrefix,
     streamMaxEntries: settings.streamKeepEntries + settings.otlpBacklogMaxEntries,
     recordLimits: recordLimitsOf(settings),
+    serviceLimiter:
+      settings.otlpServiceRateLimit > 0 ? new RateLimiter(settings.otlpServiceRateLimit) : undefined,
     onError: (error, signal) => logger.warn({ err: error, signal }, 'Redis did not take an export request'),
   })
   return { receiver, barrier }

@@ -20,7 +20,13 @@ export function settingOptions(key: keyof Settings): readonly SettingOption[] {
     description: `${setting.description} (${name}${fallback})`,
   }
   if (!isSecret(key)) return [option]
-  return [option, { flags: `${flag}-file <file>`, description: `File that holds the URL. (${name}_FILE)` }]
+  return [
+    option,
+    {
+      flags: `${flag}-file <file>`,
+      description: `File that holds ${CONTENTS[setting.kind] ?? 'the URL'}. (${name}_FILE)`,
+    },
+  ]
 }
 
 function placeholder(setting: Setting): string {
@@ -35,7 +41,12 @@ const PLACEHOLDERS = {
   text: 'path',
   postgresUrl: 'url',
   redisUrl: 'url',
+  token: 'token',
+  tokens: 'tokens',
 } as const
+
+/** Of a file that a secret is read from. */
+const CONTENTS: Readonly<Partial<Record<Setting['kind'], string>>> = { token: 'it', tokens: 'them' }
 
 function showDefault({ kind, default: fallback }: Setting): string {
   if (kind !== 'bytes') return String(fallback ?? '')

@@ -1,5 +1,5 @@
 import { parseSentinelUrl } from './redis-url.ts'
-import type { NumberSetting, Setting, TextSetting, WordsSetting } from './settings.ts'
+import type { AccessToken, NumberSetting, Setting, TextSetting, WordsSetting } from './settings.ts'
 
 /** A value that was checked, or in words what is wrong with it and what would be right. */
 export type SettingValue = string | number | readonly string[]
@@ -24,6 +24,10 @@ export function parseSetting(setting: Setting, raw: unknown): ParsedSetting {
     case 'word':
     case 'text':
       return parseText(setting, raw)
+    case 'token':
+      return parseToken(raw)
+    case 'tokens':
+      return parseTokens(raw)
     case 'postgresUrl':
       return parsePostgresUrl(raw)
     case 'redisUrl':
@@ -89,6 +93,32 @@ function parseWords({ choices }: WordsSetting, raw: unknown): ParsedSetting {
   const unknown = list.find((word) => !choices.includes(word))
   if (unknown !== undefined) return { problem: `${show(unknown)} is not one of its values; ${expected}` }
   return { value: choices.filter((choice) => list.includes(choice)) }
+}
+
+/** Shorter ones could be found by trying. What RFC 6750 lets stand in a header, less what separates tokens here. */
+const TOKEN = /^[\w.~+/=-]{16,512}$/
+const TOKEN_RULE = 'a token is 16 to 512 letters, digits and -._~+/= (openssl rand -hex 32 makes one)'
+const ROLE_AND_TOKEN = /^(ingest|read|admin):(.*)$/s
+
+function parseToken(raw: unknown): ParsedSetting {
+  return typeof raw === 'string' && TOKEN.test(raw)
+    ? { value: raw }
+    : { problem: `is no token; ${TOKEN_RULE}` }
+}
+
+/** Tokens are never repeated in a problem. */
+function parseTokens(raw: unknown): ParsedSetting {
+  const expected = `expected ingest:<token>, read:<token> or admin:<token>; ${TOKEN_RULE}`
+  const text = Array.isArray(raw) ? raw.join(' ') : raw
+  if (typeof text !== 'string') return { problem: `is not text; ${expected}` }
+  const written = text
+    .replaceAll(/#.*/g, '')
+    .split(/[\s,]+/)
+    .filter((word) => word !== '')
+  const wrong = written.findIndex((word) => !TOKEN.test(ROLE_AND_TOKEN.exec(word)?.[2] ?? ''))
+  if (wrong >= 0) return { problem: `number ${wrong + 1} of its tokens is none; ${expected}` }
+  if (written.length === 0) return { problem: `holds no token; ${expected}` }
+  return { value: written as AccessToken[] }
 }
 
 function parsePostgresUrl(raw: unknown): ParsedSetting {

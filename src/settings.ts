@@ -21,12 +21,27 @@ export type PartitionInterval = (typeof PARTITION_INTERVALS)[number]
 export const INDEXED_PARTITIONS = ['closed', 'hot', 'off'] as const
 export type IndexedPartitions = (typeof INDEXED_PARTITIONS)[number]
 
+/** A token that opens the HTTP server, after its role (src/http/access/access-role.ts). */
+export type AccessToken = `${'ingest' | 'read' | 'admin'}:${string}`
+
+/** Where HTTP may be listened to while there are no tokens. */
+export const OPEN_PLACES = ['loopback', 'anywhere'] as const
+export type OpenPlace = (typeof OPEN_PLACES)[number]
+
 /** Every setting of the program, checked and frozen. Units are in the names; what each does is in {@link SETTINGS}. */
 export interface Settings {
   readonly databaseUrl: string | undefined
   readonly redisUrl: string | undefined
   readonly httpHost: string
   readonly httpPort: number
+  readonly httpWithoutTokens: OpenPlace
+  readonly httpAllowedHosts: string | undefined
+  readonly httpTlsCertFile: string | undefined
+  readonly httpTlsKeyFile: string | undefined
+  readonly httpMaxConnections: number
+  readonly httpRateLimit: number
+  readonly accessTokens: readonly AccessToken[]
+  readonly accessToken: string | undefined
   readonly streamPrefix: string
   readonly consumerGroup: string
   readonly consumerName: string | undefined
@@ -50,6 +65,7 @@ export interface Settings {
   readonly otlpInFlightMaxBytes: number
   readonly otlpBacklogMaxEntries: number
   readonly otlpDurability: OtlpDurability
+  readonly otlpServiceRateLimit: number
   readonly seriesMaxPerMetric: number
   readonly seriesMaxPerService: number
   readonly deadLetterPayload: DeadLetterPayload
@@ -82,11 +98,11 @@ export interface NumberSetting {
 }
 
 /**
- * Text: anything (`text`), one word without white space (`word`), or a URL of one server. A `postgresUrl`
- * and a `redisUrl` hold a password, so they can also be read from a file: DATABASE_URL_FILE.
+ * Text: anything (`text`), one word without white space (`word`), a URL of one server, or a token. A `postgresUrl`
+ * and a `redisUrl` hold a password, so they and a `token` can also be read from a file: DATABASE_URL_FILE.
  */
 export interface TextSetting<T extends string | undefined = string | undefined> {
-  readonly kind: 'text' | 'word' | 'postgresUrl' | 'redisUrl'
+  readonly kind: 'text' | 'word' | 'postgresUrl' | 'redisUrl' | 'token'
   readonly default: T
   readonly maxLength: number
   readonly description: string
@@ -108,15 +124,24 @@ export interface WordsSetting<T extends string = string> {
   readonly description: string
 }
 
-export type Setting = NumberSetting | TextSetting | ChoiceSetting | WordsSetting
+/** Tokens with their roles, `role:token`, with commas or white space between them; a secret as {@link TextSetting} has it. */
+export interface TokensSetting {
+  readonly kind: 'tokens'
+  readonly default: readonly AccessToken[]
+  readonly description: string
+}
+
+export type Setting = NumberSetting | TextSetting | ChoiceSetting | WordsSetting | TokensSetting
 
 type SettingFor<T> = [T] extends [number]
   ? NumberSetting
-  : [T] extends [readonly (infer Word)[]]
-    ? WordsSetting<Word & string>
-    : string extends T
-      ? TextSetting<T & (string | undefined)>
-      : ChoiceSetting<T & string>
+  : [T] extends [readonly AccessToken[]]
+    ? TokensSetting
+    : [T] extends [readonly (infer Word)[]]
+      ? WordsSetting<Word & string>
+      : string extends T
+        ? TextSetting<T & (string | undefined)>
+        : ChoiceSetting<T & string>
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -141,6 +166,40 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
   ),
   httpHost: word('127.0.0.1', 255, 'Address the HTTP server listens on; 0.0.0.0 is every IPv4 interface.'),
   httpPort: integer(4318, 0, 65_535, 'Port the HTTP server listens on; 0 is any free one.'),
+  httpWithoutTokens: choice(
+    'loopback',
+    OPEN_PLACES,
+    'Where the HTTP server may listen without ACCESS_TOKENS: on this machine alone, or anywhere (something in front decides who may ask).',
+  ),
+  httpAllowedHosts: optionalText(
+    'Host names, with commas between them, by which the HTTP server is asked beside localhost.',
+  ),
+  httpTlsCertFile: optionalText('Certificate (PEM, with those it is signed by) for HTTPS.'),
+  httpTlsKeyFile: optionalText('Key (PEM) of the certificate.'),
+  httpMaxConnections: integer(
+    20_000,
+    1,
+    1_000_000,
+    'Connections of clients at once; further ones are closed.',
+  ),
+  httpRateLimit: integer(
+    0,
+    0,
+    1_000_000,
+    'Requests a second of one client (its token, or its address), past which it is answered 429; 0 is no limit.',
+  ),
+  accessTokens: {
+    kind: 'tokens',
+    default: [],
+    description:
+      'Tokens that open the HTTP server, each with its role (ingest, read or admin): ingest:<token>,read:<token>.',
+  },
+  accessToken: {
+    kind: 'token',
+    default: undefined,
+    maxLength: 4096,
+    description: 'Token that commands send to a service.',
+  },
   streamPrefix: word(
     'telemetry',
     200,
@@ -204,6 +263,12 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
     'memory',
     OTLP_DURABILITIES,
     'What Redis must have done with an OTLP request before it is answered 200: taken it, copied it to a replica (WAIT), put it on disk (WAITAOF, Redis 7.2).',
+  ),
+  otlpServiceRateLimit: integer(
+    0,
+    0,
+    100_000_000,
+    'Records a second of one service by OTLP, past which its requests are answered 429; 0 is no limit.',
   ),
   seriesMaxPerMetric: integer(
     10_000,
@@ -322,8 +387,8 @@ export function settingName(key: keyof Settings): string {
   return key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
 }
 
-/** Whether the value holds a password: then it can also be read from a file, `DATABASE_URL_FILE`. */
+/** Whether the value holds a password or a token: then it can also be read from a file, `DATABASE_URL_FILE`. */
 export function isSecret(key: keyof Settings): boolean {
   const { kind } = SETTINGS[key]
-  return kind === 'postgresUrl' || kind === 'redisUrl'
+  return kind === 'postgresUrl' || kind === 'redisUrl' || kind === 'token' || kind === 'tokens'
 }

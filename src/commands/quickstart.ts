@@ -13,6 +13,11 @@ import { runCommand } from './run-command.ts'
 import { addSettings } from './setting-flags.ts'
 import { type StartedService, startWithServers } from './start-with-servers.ts'
 
+/** The first token that may read, which the service itself knows. */
+function readTokenOf({ accessTokens }: Settings): string | undefined {
+  return accessTokens.find((token) => !token.startsWith('ingest:'))?.replace(/^\w+:/, '')
+}
+
 const EXAMPLES = `
 Ctrl-C stops everything that was started. The data of embedded servers stays in
 their folder, .observatory.
@@ -83,6 +88,7 @@ async function showDemo(demo: Demo): Promise<void> {
       runDemo(producer, { signal, tracesPerSecond: flags.rate }),
       tellRows({
         serviceUrl: started.service.url,
+        accessToken: readTokenOf(settings),
         status,
         signal,
         guide: whatToLookAt({ settings, ...started }),

@@ -6,6 +6,8 @@ import type { ServiceRepository } from '../repositories/service-repository.ts'
 import type { SessionRepository } from '../repositories/session-repository.ts'
 import type { StatisticsRepository } from '../repositories/statistics-repository.ts'
 import type { TraceViewRepositories } from '../repositories/trace-view.ts'
+import type { Guard } from './access/create-guard.ts'
+import { guardRoutes } from './access/guard-routes.ts'
 import { lazyValidators } from './lazy-validators.ts'
 import { describeRoutes } from './openapi/openapi-document.ts'
 import { answerClientError, problemHandler, sendProblem } from './problem.ts'
@@ -40,6 +42,7 @@ export interface HttpServerOptions extends OperationRoutesOptions {
     readonly queryTimeoutMs: number
   }
   readonly logger: Logger
+  readonly guard: Guard
   /** Without them there are only the routes of operations. */
   readonly repositories: Repositories | undefined
   /** Without them there is no tail. */
@@ -58,8 +61,10 @@ function stalledAfterMs({ queryTimeoutMs }: { readonly queryTimeoutMs: number })
 
 /** Builds the HTTP server with all its routes. It listens when {@link listen} is called. */
 export function buildServer(options: HttpServerOptions): FastifyInstance {
-  const onError = problemHandler(options.logger)
+  const { logger, guard } = options
+  const onError = problemHandler(logger)
   const app = Fastify({
+    ...(guard.tls !== undefined && { https: guard.tls }),
     // An unknown parameter is refused, never dropped.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
     schemaController: { compilersFactory: { buildValidator: lazyValidators } },
@@ -72,13 +77,15 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
     // Of a path that cannot be decoded, or whose parameter is too long.
     frameworkErrors: onError,
     clientErrorHandler: answerClientError,
-  })
+  }) as FastifyInstance
   app.setErrorHandler(onError)
   app.setNotFoundHandler((request, reply) => {
     sendProblem(reply, { status: 404, title: 'No such route', detail: `${request.method} ${request.url}` })
   })
   const closeSilent = watchSilentConnections(app.server)
   app.addHook('preClose', async () => closeSilent())
+  limitConnections(app, guard.maxConnections, logger)
+  guardRoutes(app, guard)
   const document = describeRoutes(app)
   operationRoutes(app, options)
   openApiRoutes(app, document)
@@ -97,6 +104,24 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
   if (options.tail !== undefined) tailRoutes(app, { ...options, ...options.tail })
   if (options.otlp !== undefined) otlpRoutes(app, { ...options, ...options.otlp })
   return app
+}
+
+const TELL_DROPPED_MS = 60_000
+
+/** One past the limit is closed before anything of it is read; that is told once a minute. */
+function limitConnections({ server }: FastifyInstance, most: number, logger: Logger): void {
+  server.maxConnections = most
+  let dropped = 0
+  let toldAtMs = Number.NEGATIVE_INFINITY
+  server.on('drop', () => {
+    dropped += 1
+    if (performance.now() - toldAtMs < TELL_DROPPED_MS) return
+    toldAtMs = performance.now()
+    logger.warn(
+      { most, dropped },
+      'connections were closed: there are as many as may be (HTTP_MAX_CONNECTIONS)',
+    )
+  })
 }
 
 /** Listens. @returns the URL. @throws ObservatoryError ERR_SERVER_UNREACHABLE when the address cannot be had. */

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { AccessTokens } from '../../src/http/access/access-tokens.ts'
 import { buildServer, type HttpServerOptions } from '../../src/http/server.ts'
 
 const COMMITTED = fileURLToPath(new URL('../../docs/openapi.json', import.meta.url))
@@ -35,6 +36,14 @@ beforeAll(async () => {
   const nothing = {} as never
   const limits: HttpServerOptions['limits'] = { pageMaxRows: 1, exportMaxRows: 0, queryTimeoutMs: 0 }
   app = buildServer({
+    guard: {
+      tokens: new AccessTokens([]),
+      host: '127.0.0.1',
+      allowedHosts: [],
+      requestsPerSecond: 0,
+      maxConnections: 1,
+      tls: undefined,
+    },
     ...{ limits, logger: nothing, metrics: nothing, readiness: nothing, repositories: nothing },
     tail: { tails: nothing, maxWatchers: 1 },
     otlp: { receiver: nothing, body: nothing },

@@ -4,6 +4,8 @@ import { readWrittenRows } from './written-rows.ts'
 
 export interface TellRowsOptions {
   readonly serviceUrl: string
+  /** Where the service asks for one. */
+  readonly accessToken: string | undefined
   readonly status: StatusLine
   /** What to print once there is something to look at. */
   readonly guide: string
@@ -29,11 +31,11 @@ export async function tellRows(options: TellRowsOptions): Promise<void> {
   await tellProgress(options)
 }
 
-async function untilFirstRows({ serviceUrl, status, signal }: TellRowsOptions): Promise<void> {
+async function untilFirstRows({ serviceUrl, accessToken, status, signal }: TellRowsOptions): Promise<void> {
   const lateAt = performance.now() + FIRST_ROWS_LATE_MS
   let isLate = false
   while (!signal.aborted) {
-    const written = await readWrittenRows(serviceUrl)
+    const written = await readWrittenRows(serviceUrl, accessToken)
     if (written !== undefined && written.total > 0) return
     if (!isLate && performance.now() > lateAt) {
       isLate = true
@@ -43,13 +45,13 @@ async function untilFirstRows({ serviceUrl, status, signal }: TellRowsOptions): 
   }
 }
 
-async function tellProgress({ serviceUrl, status, signal }: TellRowsOptions): Promise<void> {
+async function tellProgress({ serviceUrl, accessToken, status, signal }: TellRowsOptions): Promise<void> {
   const intervalMs = status.isTerminal ? TERMINAL_INTERVAL_MS : PLAIN_INTERVAL_MS
   let before = { total: 0, atMs: performance.now() }
   for (;;) {
     await pause(intervalMs, signal)
     if (signal.aborted) return
-    const written = await readWrittenRows(serviceUrl)
+    const written = await readWrittenRows(serviceUrl, accessToken)
     const atMs = performance.now()
     if (written === undefined) {
       status.show('The service does not answer.')

@@ -11,10 +11,16 @@ export interface WrittenRows {
 
 const TIMEOUT_MS = 2000
 
-/** Asks a running service. Undefined when it does not answer in time. */
-export async function readWrittenRows(serviceUrl: string): Promise<WrittenRows | undefined> {
+/** Asks a running service. Undefined when it does not answer in time. @param accessToken where it asks for one. */
+export async function readWrittenRows(
+  serviceUrl: string,
+  accessToken?: string,
+): Promise<WrittenRows | undefined> {
   try {
-    const response = await fetch(new URL('/metrics', serviceUrl), { signal: AbortSignal.timeout(TIMEOUT_MS) })
+    const response = await fetch(new URL('/metrics', serviceUrl), {
+      headers: accessToken === undefined ? {} : { authorization: `Bearer ${accessToken}` },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    })
     return parseWrittenRows(await response.text())
   } catch {
     return undefined

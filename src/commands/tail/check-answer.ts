@@ -25,6 +25,11 @@ export async function checkAnswer(response: Response, url: string): Promise<void
   const told = detail === undefined ? `it answers ${status}` : `it answers ${status}: ${detail}`
   if (status >= 500 || PASSING.has(status))
     throw new TailLost(told, { retryAfterMs: retryAfterOf(response.headers.get('retry-after')) })
+  if (status === 401 || status === 403)
+    throw new ObservatoryError(
+      'ERR_SERVER_UNSUITABLE',
+      `${url} does not let you read: ${told}; set ACCESS_TOKEN`,
+    )
   const what =
     status === 200 ? `it answers with ${terminalLine(type.slice(0, MAX_DETAIL)) || 'no content type'}` : told
   const hint = 'is this an "observatory serve" of this version? --url says where one is'

@@ -7,6 +7,8 @@ import { TailLost } from './tail-lost.ts'
 
 export interface HttpTailOptions {
   readonly url: URL
+  /** Where the service asks for one. */
+  readonly accessToken?: string | undefined
   /** The record after which to go on. */
   readonly lastEventId?: string | undefined
   readonly signal: AbortSignal
@@ -27,7 +29,7 @@ const STALL_MS = 45_000
  * @throws TailLost when the connection is lost or cannot be made; ObservatoryError when there is no use in trying again; the reason of `signal`.
  */
 export async function* httpTail(options: HttpTailOptions): AsyncGenerator<TailEvent> {
-  const { url, lastEventId, signal, stallMs = STALL_MS } = options
+  const { url, accessToken, lastEventId, signal, stallMs = STALL_MS } = options
   const connection = new AbortController()
   const stalled = (): void => connection.abort(new TailLost(`nothing came from it for ${stallMs / 1000} s`))
   let timer = setTimeout(stalled, stallMs)
@@ -37,6 +39,7 @@ export async function* httpTail(options: HttpTailOptions): AsyncGenerator<TailEv
     signal.throwIfAborted()
     const headers = {
       accept: 'text/event-stream',
+      ...(accessToken !== undefined && { authorization: `Bearer ${accessToken}` }),
       ...(lastEventId !== undefined && { 'last-event-id': lastEventId }),
     }
     const response = await fetch(url, { headers, signal: connection.signal })

@@ -5,7 +5,7 @@ import { type HttpTailOptions, httpTail } from './http-tail.ts'
 import { TailLost } from './tail-lost.ts'
 import type { TailNotices } from './tail-notices.ts'
 
-export interface ReconnectingTailOptions extends Pick<HttpTailOptions, 'signal' | 'stallMs'> {
+export interface ReconnectingTailOptions extends Pick<HttpTailOptions, 'accessToken' | 'signal' | 'stallMs'> {
   readonly url: URL
   /** At most so many records, over all connections. */
   readonly limit?: number | undefined

@@ -72,6 +72,7 @@ export function addTailFlags(command: Command, columns: FilterColumns): Command 
   return addSettings(command, [
     'httpHost',
     'httpPort',
+    'accessToken',
     'redisUrl',
     'streamPrefix',
     'dataDir',

@@ -31,9 +31,10 @@ export function tailSource(tailed: TailedSignal, flags: TailFlags, loaded: Loade
     return { name: 'Redis', open: (options) => redisTail(tailed, flags, { ...options, loaded }) }
   }
   const url = tailUrl(tailed, flags, loaded.settings)
+  const { accessToken } = loaded.settings
   const { limit, reconnect } = flags
   return {
     name: url.origin,
-    open: (options) => reconnectingTail({ ...options, url, limit, reconnect }),
+    open: (options) => reconnectingTail({ ...options, url, accessToken, limit, reconnect }),
   }
 }

@@ -7,7 +7,9 @@ import { type RouteDocs, TAGS } from './route-docs.ts'
 
 const DESCRIPTION = `Telemetry of applications that use language models: traces, metrics and logs, stored exactly once.
 
-Times in answers are unix nanoseconds as text. \`from\` and \`to\` are RFC 3339, unix time, or relative like \`-15m\`. A parameter that a route does not have is refused.`
+Times in answers are unix nanoseconds as text. \`from\` and \`to\` are RFC 3339, unix time, or relative like \`-15m\`. A parameter that a route does not have is refused.
+
+Where the service has tokens (ACCESS_TOKENS), it answers 401 without one and 403 with one of another role; 421 to another Host where it is for its own machine alone, 429 to a client that asks too often. All of them are problems.`
 
 /**
  * Notes every route that is added from now on, by what checks it and what its `docs` say.
@@ -29,7 +31,13 @@ export function describeRoutes(app: FastifyInstance): () => Readonly<Record<stri
     servers: [{ url: '/' }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths: Object.fromEntries([...paths].sort(([a], [b]) => (a < b ? -1 : 1))),
-    components: { schemas: COMPONENT_SCHEMAS, responses: PROBLEM_RESPONSES },
+    components: {
+      schemas: COMPONENT_SCHEMAS,
+      responses: PROBLEM_RESPONSES,
+      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+    },
+    // Or none, where the service has no tokens.
+    security: [{ token: [] }, {}],
   })
 }
 

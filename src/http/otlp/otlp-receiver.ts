@@ -12,6 +12,7 @@ import { isWhite } from '../../models/scan/json-scanner.ts'
 import { ENTRY_MAX_BYTES, ENTRY_MAX_RECORDS, streamKey } from '../../models/stream-entry.ts'
 import type { TelemetrySignal } from '../../models/telemetry-signal.ts'
 import { addOnce } from '../../producer/add-once.ts'
+import type { RateLimiter } from '../access/rate-limiter.ts'
 import type { ExportOutcome } from './otlp-answer.ts'
 import { OtlpRefusal } from './otlp-refusal.ts'
 import type { WriteBarrier } from './write-barrier.ts'
@@ -22,6 +23,8 @@ export interface OtlpReceiverOptions {
   /** Entries of a stream past which no more are added. */
   readonly streamMaxEntries: number
   readonly recordLimits: RecordLimits
+  /** Of records of one service. */
+  readonly serviceLimiter: RateLimiter | undefined
   /** Where an answer of 200 says more than that Redis has taken it. */
   readonly barrier: WriteBarrier | undefined
   /** Told of what Redis did not take. */
@@ -41,6 +44,8 @@ interface Checked {
   /** Of those rejected. */
   areAllMisfits: boolean
   first: Rejection | undefined
+  /** How many there are of each service. */
+  readonly services: Map<string, number>
 }
 
 /** A larger body becomes several entries. */
@@ -68,7 +73,7 @@ export class OtlpReceiver {
    *
    * Records that ingest is going to refuse are in the outcome, and become dead letters.
    *
-   * @throws OtlpRefusal 400 for what cannot be read, 503 where Redis does not take it.
+   * @throws OtlpRefusal 400 for what cannot be read, 429 where a service sends too much, 503 where Redis does not take it.
    */
   async receive({ signal, encoding, body }: ExportRequest): Promise<ExportOutcome> {
     const whole = withoutLeadingSpace(body, encoding)
@@ -80,7 +85,13 @@ export class OtlpReceiver {
       maxHeaderBytes: MAX_HEADER_BYTES,
     })
     if (rejection !== undefined) throw notReadable(rejection)
-    const checked: Checked = { records: 0, rejected: 0, areAllMisfits: true, first: undefined }
+    const checked: Checked = {
+      records: 0,
+      rejected: 0,
+      areAllMisfits: true,
+      first: undefined,
+      services: new Map(),
+    }
     for (const part of parts) {
       this.#check(part, { signal, encoding }, checked)
       // A large body takes seconds in all.
@@ -92,6 +103,7 @@ export class OtlpReceiver {
         ...first,
         detail: `none of the ${records} records is one of ${signal}: ${first.detail}`,
       })
+    this.#limit(checked.services)
     if (records > 0) await this.#add(signal, parts, createHash('sha256').update(whole).digest('hex'))
     return { rejected, message: first && partialMessage(first, rejected, records) }
   }
@@ -109,12 +121,27 @@ export class OtlpReceiver {
     const decode = RECORD_DECODERS[signal]
     checked.records += request.records.length
     for (const record of request.records) {
-      const { rejection } = decode(record, context)
-      if (rejection === undefined) continue
+      const { record: decoded, rejection } = decode(record, context)
+      if (rejection === undefined) {
+        const { services } = checked
+        services.set(decoded.service, (services.get(decoded.service) ?? 0) + 1)
+        continue
+      }
       checked.rejected += 1
       checked.first ??= rejection
       checked.areAllMisfits &&= MISFITS.has(rejection.reason)
     }
+  }
+
+  /** A request is taken whole or not at all: it waits for the service that is furthest ahead. */
+  #limit(services: ReadonlyMap<string, number>): void {
+    const { serviceLimiter } = this.#options
+    if (serviceLimiter === undefined) return
+    for (const service of services.keys()) {
+      const waitSeconds = serviceLimiter.waitOf(service)
+      if (waitSeconds > 0) throw tooMuch(service, waitSeconds)
+    }
+    for (const [service, records] of services) serviceLimiter.take(service, records)
   }
 
   /** Parts that say the same are parts all the same: the key of each says where in which body it is. */
@@ -150,6 +177,11 @@ const BOM = Buffer.from('\ufeff')
 
 function notReadable({ reason, detail }: Rejection): OtlpRefusal {
   return new OtlpRefusal(400, `${detail} (${reason})`)
+}
+
+function tooMuch(service: string, waitSeconds: number): OtlpRefusal {
+  const message = `the service ${JSON.stringify(service.slice(0, 100))} sends more records a second than it may (OTLP_SERVICE_RATE_LIMIT); send this again later`
+  return new OtlpRefusal(429, message, { retryAfter: Math.ceil(waitSeconds) })
 }
 
 function full(stream: string): OtlpRefusal {

@@ -1,6 +1,6 @@
-/** Why an export request is not taken. `status` tells the client whether to send it again: of those here 503 does. */
+/** Why an export request is not taken. `status` tells the client whether to send it again: of those here 429 and 503 do. */
 export class OtlpRefusal extends Error {
-  readonly status: 400 | 413 | 415 | 503
+  readonly status: 400 | 413 | 415 | 429 | 503
   /** Seconds. */
   readonly retryAfter: number | undefined
 

@@ -42,8 +42,8 @@ export function operationRoutes(app: FastifyInstance, { metrics, readiness }: Op
   app.get('/metrics', { config: { docs: DOCS.metrics } }, async (_request, reply) => {
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })
-  app.get('/healthz', { config: { docs: DOCS.health } }, async () => ({ status: 'ok' }))
-  app.get('/readyz', { config: { docs: DOCS.readiness } }, async (_request, reply) => {
+  app.get('/healthz', { config: { docs: DOCS.health, neededRole: 'anyone' } }, async () => ({ status: 'ok' }))
+  app.get('/readyz', { config: { docs: DOCS.readiness, neededRole: 'anyone' } }, async (_request, reply) => {
     const state = await readiness()
     return reply.code(state.ready ? 200 : 503).send(state)
   })

@@ -32,12 +32,15 @@ export function otlpRoutes(app: FastifyInstance, options: OtlpRoutesOptions): vo
       sendStatus(reply, 'json', error.statusCode ?? 500, error.message),
     )
     for (const signal of TELEMETRY_SIGNALS) {
-      routes.post(`/v1/${signal}`, { config: { docs: exportDocs(signal) } }, (request, reply) =>
-        answer(request, reply, signal, options),
+      routes.post(
+        `/v1/${signal}`,
+        { config: { docs: exportDocs(signal), neededRole: 'ingest' } },
+        (request, reply) => answer(request, reply, signal, options),
       )
       routes.route({
         method: ['GET', 'PUT', 'PATCH', 'DELETE'],
         url: `/v1/${signal}`,
+        config: { neededRole: 'ingest' },
         handler: (_request, reply) => {
           reply.header('allow', 'POST')
           return sendStatus(reply, 'json', 405, `/v1/${signal} takes export requests of OTLP, by POST`)
