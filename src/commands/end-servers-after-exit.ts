@@ -8,6 +8,8 @@ import { identifyProcess, waitUntilGone } from '../process-identity.ts'
 const NAME = 'end-unused-servers'
 /** A process that has begun to exit is gone long before. */
 const EXIT_TIMEOUT_MS = 10_000
+/** A person's Ctrl-C hits once, if at all. */
+const MOST_ATTEMPTS = 20
 
 /**
  * Sees to it that embedded servers do not outlive a process that ends without leaving them: by a second Ctrl-C, at the
@@ -20,7 +22,12 @@ export function endServersAfterExit(dataDir: string): () => void {
   const onExit = (): void => {
     const [, program = ''] = process.argv
     const args = [...process.execArgv, program, NAME, resolve(dataDir), String(process.pid)]
-    spawn(process.execPath, args, { detached: true, stdio: 'ignore' }).unref()
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+      const child = spawn(process.execPath, args, { detached: true, stdio: 'ignore' })
+      child.unref()
+      // Until it has a session of its own, a Ctrl-C ends it like any process of this group.
+      if (child.pid !== undefined && identifyProcess(child.pid) !== undefined) return
+    }
   }
   process.once('exit', onExit)
   return () => void process.off('exit', onExit)
