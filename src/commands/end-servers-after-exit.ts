@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { joinServers } from '../embedded/servers.ts'
-import { identifyProcess, waitUntilGone } from '../process-identity.ts'
+import { commandLineOf, identifyProcess, waitUntilGone } from '../process-identity.ts'
 
 const NAME = 'end-unused-servers'
 /** A process that has begun to exit is gone long before. */
@@ -25,8 +25,8 @@ export function endServersAfterExit(dataDir: string): () => void {
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
       const child = spawn(process.execPath, args, { detached: true, stdio: 'ignore' })
       child.unref()
-      // Until it has a session of its own, a Ctrl-C ends it like any process of this group.
-      if (child.pid !== undefined && identifyProcess(child.pid) !== undefined) return
+      // Until it has a session of its own, a Ctrl-C ends it like any process of this group; one that is ending has no command line any more.
+      if (child.pid !== undefined && commandLineOf(child.pid) !== '') return
     }
   }
   process.once('exit', onExit)
