@@ -344,6 +344,8 @@ test.each([
   ['"disk full"', 0],
   ['"disk full" or gpt-4o', 1],
   ['disk -full', 0],
+  ['disk -"full disk"', 0],
+  ['disk -"disk full"', 1],
 ])('logs are searched for %s', async (q, count) => {
   const records = await find('observatory-logs', 'Newest records')({ q, service: [ODD] })
   expect(records).toHaveLength(count)
