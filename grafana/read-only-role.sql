@@ -1,4 +1,5 @@
--- A role for Grafana and others who only look: it reads the views that README.md and docs/decisions/0020-dashboards.md name, and nothing else.
+-- A role for Grafana and others who only look: it reads the views of migrations/0002-views.sql, and nothing else
+-- (docs/decisions/0020-dashboards.md).
 --
 --   psql "$DATABASE_URL" -f grafana/read-only-role.sql -c '\password observatory_reader'
 --

@@ -4,9 +4,11 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { createWorkload } from '../../src/demo/workload.ts'
+import { bodyWords } from '../../src/retention/body-words.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { type GrafanaDashboard, type GrafanaPanel, readDashboards } from '../helpers/grafana-dashboard.ts'
 import { expandGrafanaSql, type VariableValue } from '../helpers/grafana-sql.ts'
+import { withPostgres } from '../helpers/postgres.ts'
 import { createReaderRole, type ReaderRole } from '../helpers/reader-role.ts'
 import { startTestService, type TestService } from '../helpers/test-service.ts'
 
@@ -349,6 +351,18 @@ test.each([
 ])('logs are searched for %s', async (q, count) => {
   const records = await find('observatory-logs', 'Newest records')({ q, service: [ODD] })
   expect(records).toHaveLength(count)
+})
+
+test('a search uses the words that closed partitions have as an index', async () => {
+  const partition = `log_records_p${dayOf(FROM)}`
+  await app.query(`create index words_of_a_day on ${partition} using gin (${bodyWords()})`)
+  const { rows } = await withPostgres(role.databaseUrl, async (client) => {
+    await client.query('set enable_seqscan = off; set enable_indexscan = off')
+    const [, dashboard, panel] = panels.find(([name]) => name === 'observatory-logs: Newest records') ?? []
+    if (dashboard === undefined || panel === undefined) throw new Error('no panel of records')
+    return client.query(`explain ${expand(sqlOf(panel), { ...initial(dashboard), q: '"full disk"' })}`)
+  })
+  expect(JSON.stringify(rows)).toContain('words_of_a_day')
 })
 
 test('logs are those of a trace, of levels, of records without one', async () => {
