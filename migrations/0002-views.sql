@@ -128,8 +128,6 @@ language sql stable parallel safe begin atomic
   where s.start_time >= since and s.start_time < until;
 end;
 
-create view span_view as select * from span_rows('-infinity', 'infinity');
-
 create function log_rows(since timestamptz, until timestamptz)
 returns table (
   "time" timestamptz,
@@ -205,8 +203,6 @@ language sql stable parallel safe begin atomic
   left join scopes c on c.scope_id = l.scope_id
   where l.time >= since and l.time < until;
 end;
-
-create view log_view as select * from log_rows('-infinity', 'infinity');
 
 create view point_view as
 select
@@ -327,19 +323,39 @@ language sql stable parallel safe begin atomic
   ) u on true;
 end;
 
-create view traces as select * from trace_summaries('-infinity', 'infinity');
+-- The views have the rows of all time, by the text of the functions. They do not call them: who may read a view reads the tables below it by
+-- the rights of its owner (grafana/read-only-role.sql), but a function by their own.
+do $$
+declare
+  view_name text;
+  function_name text;
+  columns text;
+  body text;
+begin
+  for view_name, function_name in values ('span_view', 'span_rows'), ('log_view', 'log_rows'), ('traces', 'trace_summaries') loop
+    select string_agg(quote_ident(name), ', ' order by position), pg_get_function_sqlbody(oid) into strict columns, body
+    from pg_proc, unnest(proargnames, proargmodes) with ordinality as argument (name, mode, position)
+    where oid = function_name::regproc and mode = 't'
+    group by oid;
+    body := regexp_replace(body, '^\s*BEGIN ATOMIC|;\s*END\s*$', '', 'g');
+    body := regexp_replace(body, '(\m' || function_name || '\.)?\msince\M', '''-infinity''::timestamptz', 'g');
+    body := regexp_replace(body, '(\m' || function_name || '\.)?\muntil\M', '''infinity''::timestamptz', 'g');
+    execute format('create view %I (%s) as %s', view_name, columns, body);
+  end loop;
+end $$;
 
 -- One row a call to a model. Agents and workflows name the model they use, but the calls are the spans below them.
 create view llm_calls as
 select
-  start_time, start_time_unix_nano, trace_id, replace(trace_id::text, '-', '') as trace_id_hex,
-  encode(span_id, 'hex') as span_id, service, operation, provider, request_model, response_model,
-  coalesce(response_model, request_model) as model, input_tokens, output_tokens, cached_tokens, cache_creation_tokens, reasoning_tokens,
-  duration_ns, time_to_first_token_ns, cost, cost_is_computed, session_id, user_id, finish_reason, error_type, response_id, prompt_name, prompt_version,
-  status_code = 2 as is_error
-from spans
-where (request_model is not null or response_model is not null)
-  and coalesce(operation, '') not in ('create_agent', 'invoke_agent', 'invoke_workflow', 'execute_tool');
+  s.start_time, s.start_time_unix_nano, s.trace_id, replace(s.trace_id::text, '-', '') as trace_id_hex,
+  encode(s.span_id, 'hex') as span_id, s.service, r.environment, s.operation, s.provider, s.request_model, s.response_model,
+  coalesce(s.response_model, s.request_model) as model, s.input_tokens, s.output_tokens, s.cached_tokens, s.cache_creation_tokens,
+  s.reasoning_tokens, s.duration_ns, s.time_to_first_token_ns, s.cost, s.cost_is_computed, s.session_id, s.user_id, s.finish_reason,
+  s.error_type, s.response_id, s.prompt_name, s.prompt_version, s.status_code = 2 as is_error
+from spans s
+left join resources r on r.resource_id = s.resource_id
+where (s.request_model is not null or s.response_model is not null)
+  and coalesce(s.operation, '') not in ('create_agent', 'invoke_agent', 'invoke_workflow', 'execute_tool');
 
 -- One row an evaluation, with what is known of the call that it judges. The call is looked for among the spans of the 31 days before:
 -- by its span, or by the id of its answer.

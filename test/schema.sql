@@ -588,6 +588,7 @@ create view llm_calls (
   trace_id_hex text,
   span_id text,
   service text,
+  environment text,
   operation text,
   provider text,
   request_model text,
@@ -611,36 +612,38 @@ create view llm_calls (
   prompt_version text,
   is_error boolean
 ) as
- SELECT start_time,
-    start_time_unix_nano,
-    trace_id,
-    replace(trace_id::text, '-'::text, ''::text) AS trace_id_hex,
-    encode(span_id, 'hex'::text) AS span_id,
-    service,
-    operation,
-    provider,
-    request_model,
-    response_model,
-    COALESCE(response_model, request_model) AS model,
-    input_tokens,
-    output_tokens,
-    cached_tokens,
-    cache_creation_tokens,
-    reasoning_tokens,
-    duration_ns,
-    time_to_first_token_ns,
-    cost,
-    cost_is_computed,
-    session_id,
-    user_id,
-    finish_reason,
-    error_type,
-    response_id,
-    prompt_name,
-    prompt_version,
-    status_code = 2 AS is_error
-   FROM spans
-  WHERE (request_model IS NOT NULL OR response_model IS NOT NULL) AND (COALESCE(operation, ''::text) <> ALL (ARRAY['create_agent'::text, 'invoke_agent'::text, 'invoke_workflow'::text, 'execute_tool'::text]));
+ SELECT s.start_time,
+    s.start_time_unix_nano,
+    s.trace_id,
+    replace(s.trace_id::text, '-'::text, ''::text) AS trace_id_hex,
+    encode(s.span_id, 'hex'::text) AS span_id,
+    s.service,
+    r.environment,
+    s.operation,
+    s.provider,
+    s.request_model,
+    s.response_model,
+    COALESCE(s.response_model, s.request_model) AS model,
+    s.input_tokens,
+    s.output_tokens,
+    s.cached_tokens,
+    s.cache_creation_tokens,
+    s.reasoning_tokens,
+    s.duration_ns,
+    s.time_to_first_token_ns,
+    s.cost,
+    s.cost_is_computed,
+    s.session_id,
+    s.user_id,
+    s.finish_reason,
+    s.error_type,
+    s.response_id,
+    s.prompt_name,
+    s.prompt_version,
+    s.status_code = 2 AS is_error
+   FROM spans s
+     LEFT JOIN resources r ON r.resource_id = s.resource_id
+  WHERE (s.request_model IS NOT NULL OR s.response_model IS NOT NULL) AND (COALESCE(s.operation, ''::text) <> ALL (ARRAY['create_agent'::text, 'invoke_agent'::text, 'invoke_workflow'::text, 'execute_tool'::text]));
 
 create view log_view (
   "time" timestamp with time zone,
@@ -673,36 +676,54 @@ create view log_view (
   entry_seq bigint,
   record_index integer
 ) as
- SELECT "time",
-    time_unix_nano,
-    observed_time_unix_nano,
-    severity_number,
-    severity_text,
-    level,
-    service,
-    environment,
-    body,
-    hot_body,
-    body_is_json,
-    has_content,
-    event_name,
-    trace_id,
-    trace_id_hex,
-    span_id,
-    flags,
-    attributes,
-    hot_attributes,
-    dropped_attributes_count,
-    resource_attributes,
-    resource_schema_url,
-    scope_name,
-    scope_version,
-    scope_attributes,
-    scope_schema_url,
-    entry_ms,
-    entry_seq,
-    record_index
-   FROM log_rows('-infinity'::timestamp with time zone, 'infinity'::timestamp with time zone) log_rows("time", time_unix_nano, observed_time_unix_nano, severity_number, severity_text, level, service, environment, body, hot_body, body_is_json, has_content, event_name, trace_id, trace_id_hex, span_id, flags, attributes, hot_attributes, dropped_attributes_count, resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_schema_url, entry_ms, entry_seq, record_index);
+ SELECT l."time",
+    l.time_unix_nano,
+    l.observed_time_unix_nano,
+    l.severity_number,
+    l.severity_text,
+        CASE
+            WHEN l.severity_number = 0 THEN NULL::text
+            ELSE (ARRAY['trace'::text, 'debug'::text, 'info'::text, 'warn'::text, 'error'::text, 'fatal'::text])[(l.severity_number + 3) / 4]
+        END AS level,
+    l.service,
+    r.environment,
+        CASE
+            WHEN l.has_content AND l.body IS NULL THEN ( SELECT c_1.body
+               FROM log_contents c_1
+              WHERE c_1."time" >= '-infinity'::timestamp with time zone AND c_1."time" < 'infinity'::timestamp with time zone AND c_1."time" = l."time" AND c_1.entry_ms = l.entry_ms AND c_1.entry_seq = l.entry_seq AND c_1.record_index = l.record_index
+             LIMIT 1)
+            ELSE l.body
+        END AS body,
+    l.body AS hot_body,
+    l.body_is_json,
+    l.has_content,
+    l.event_name,
+    l.trace_id,
+    replace(l.trace_id::text, '-'::text, ''::text) AS trace_id_hex,
+    encode(l.span_id, 'hex'::text) AS span_id,
+    l.flags,
+        CASE
+            WHEN l.has_content THEN l.attributes || COALESCE(( SELECT c_1.attributes
+               FROM log_contents c_1
+              WHERE c_1."time" >= '-infinity'::timestamp with time zone AND c_1."time" < 'infinity'::timestamp with time zone AND c_1."time" = l."time" AND c_1.entry_ms = l.entry_ms AND c_1.entry_seq = l.entry_seq AND c_1.record_index = l.record_index
+             LIMIT 1), '{}'::jsonb)
+            ELSE l.attributes
+        END AS attributes,
+    l.attributes AS hot_attributes,
+    l.dropped_attributes_count,
+    r.attributes AS resource_attributes,
+    r.schema_url AS resource_schema_url,
+    c.name AS scope_name,
+    c.version AS scope_version,
+    c.attributes AS scope_attributes,
+    c.schema_url AS scope_schema_url,
+    l.entry_ms,
+    l.entry_seq,
+    l.record_index
+   FROM log_records l
+     LEFT JOIN resources r ON r.resource_id = l.resource_id
+     LEFT JOIN scopes c ON c.scope_id = l.scope_id
+  WHERE l."time" >= '-infinity'::timestamp with time zone AND l."time" < 'infinity'::timestamp with time zone;
 
 create view point_view (
   "time" timestamp with time zone,
@@ -853,62 +874,82 @@ create view span_view (
   entry_seq bigint,
   record_index integer
 ) as
- SELECT trace_id,
-    trace_id_hex,
-    span_id,
-    parent_span_id,
-    trace_state,
-    flags,
-    name,
-    kind,
-    kind_code,
-    start_time,
-    start_time_unix_nano,
-    end_time_unix_nano,
-    duration_ns,
-    status,
-    status_code,
-    status_message,
-    service,
-    environment,
-    operation,
-    provider,
-    request_model,
-    response_model,
-    model,
-    input_tokens,
-    output_tokens,
-    cached_tokens,
-    cache_creation_tokens,
-    reasoning_tokens,
-    time_to_first_token_ns,
-    cost,
-    cost_is_computed,
-    session_id,
-    user_id,
-    finish_reason,
-    error_type,
-    response_id,
-    prompt_name,
-    prompt_version,
-    has_content,
-    attributes,
-    hot_attributes,
-    dropped_attributes_count,
-    events,
-    dropped_events_count,
-    links,
-    dropped_links_count,
-    resource_attributes,
-    resource_schema_url,
-    scope_name,
-    scope_version,
-    scope_attributes,
-    scope_schema_url,
-    entry_ms,
-    entry_seq,
-    record_index
-   FROM span_rows('-infinity'::timestamp with time zone, 'infinity'::timestamp with time zone) span_rows(trace_id, trace_id_hex, span_id, parent_span_id, trace_state, flags, name, kind, kind_code, start_time, start_time_unix_nano, end_time_unix_nano, duration_ns, status, status_code, status_message, service, environment, operation, provider, request_model, response_model, model, input_tokens, output_tokens, cached_tokens, cache_creation_tokens, reasoning_tokens, time_to_first_token_ns, cost, cost_is_computed, session_id, user_id, finish_reason, error_type, response_id, prompt_name, prompt_version, has_content, attributes, hot_attributes, dropped_attributes_count, events, dropped_events_count, links, dropped_links_count, resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_schema_url, entry_ms, entry_seq, record_index);
+ SELECT s.trace_id,
+    replace(s.trace_id::text, '-'::text, ''::text) AS trace_id_hex,
+    encode(s.span_id, 'hex'::text) AS span_id,
+    encode(s.parent_span_id, 'hex'::text) AS parent_span_id,
+    s.trace_state,
+    s.flags,
+    s.name,
+        CASE s.kind
+            WHEN 1 THEN 'internal'::text
+            WHEN 2 THEN 'server'::text
+            WHEN 3 THEN 'client'::text
+            WHEN 4 THEN 'producer'::text
+            WHEN 5 THEN 'consumer'::text
+            ELSE 'unspecified'::text
+        END AS kind,
+    s.kind AS kind_code,
+    s.start_time,
+    s.start_time_unix_nano,
+    s.start_time_unix_nano + s.duration_ns AS end_time_unix_nano,
+    s.duration_ns,
+        CASE s.status_code
+            WHEN 1 THEN 'ok'::text
+            WHEN 2 THEN 'error'::text
+            ELSE 'unset'::text
+        END AS status,
+    s.status_code,
+    s.status_message,
+    s.service,
+    r.environment,
+    s.operation,
+    s.provider,
+    s.request_model,
+    s.response_model,
+    COALESCE(s.response_model, s.request_model) AS model,
+    s.input_tokens,
+    s.output_tokens,
+    s.cached_tokens,
+    s.cache_creation_tokens,
+    s.reasoning_tokens,
+    s.time_to_first_token_ns,
+    s.cost,
+    s.cost_is_computed,
+    s.session_id,
+    s.user_id,
+    s.finish_reason,
+    s.error_type,
+    s.response_id,
+    s.prompt_name,
+    s.prompt_version,
+    s.has_content,
+        CASE
+            WHEN s.has_content THEN s.attributes || COALESCE(( SELECT c_1.attributes
+               FROM span_contents c_1
+              WHERE c_1.start_time >= '-infinity'::timestamp with time zone AND c_1.start_time < 'infinity'::timestamp with time zone AND c_1.trace_id = s.trace_id AND c_1.start_time = s.start_time AND c_1.entry_ms = s.entry_ms AND c_1.entry_seq = s.entry_seq AND c_1.record_index = s.record_index
+             LIMIT 1), '{}'::jsonb)
+            ELSE s.attributes
+        END AS attributes,
+    s.attributes AS hot_attributes,
+    s.dropped_attributes_count,
+    COALESCE(s.events, '[]'::jsonb) AS events,
+    s.dropped_events_count,
+    COALESCE(s.links, '[]'::jsonb) AS links,
+    s.dropped_links_count,
+    r.attributes AS resource_attributes,
+    r.schema_url AS resource_schema_url,
+    c.name AS scope_name,
+    c.version AS scope_version,
+    c.attributes AS scope_attributes,
+    c.schema_url AS scope_schema_url,
+    s.entry_ms,
+    s.entry_seq,
+    s.record_index
+   FROM spans s
+     LEFT JOIN resources r ON r.resource_id = s.resource_id
+     LEFT JOIN scopes c ON c.scope_id = s.scope_id
+  WHERE s.start_time >= '-infinity'::timestamp with time zone AND s.start_time < 'infinity'::timestamp with time zone;
 
 create view traces (
   trace_id uuid,
@@ -925,20 +966,88 @@ create view traces (
   output_tokens numeric,
   cost numeric
 ) as
- SELECT trace_id,
-    trace_id_hex,
-    start_time,
-    start_time_unix_nano,
-    duration_ns,
-    root_name,
-    root_service,
-    span_count,
-    error_count,
-    services,
-    input_tokens,
-    output_tokens,
-    cost
-   FROM trace_summaries('-infinity'::timestamp with time zone, 'infinity'::timestamp with time zone) trace_summaries(trace_id, trace_id_hex, start_time, start_time_unix_nano, duration_ns, root_name, root_service, span_count, error_count, services, input_tokens, output_tokens, cost);
+ SELECT t.trace_id,
+    replace(t.trace_id::text, '-'::text, ''::text) AS trace_id_hex,
+    t.start_time,
+    t.start_time_unix_nano,
+    t.duration_ns,
+    t.root_name,
+    t.root_service,
+    t.span_count,
+    t.error_count,
+    t.services,
+    u.input_tokens,
+    u.output_tokens,
+    u.cost
+   FROM ( SELECT s.trace_id,
+            min(s.start_time) AS start_time,
+            min(s.start_time_unix_nano) AS start_time_unix_nano,
+            max(s.start_time_unix_nano + COALESCE(s.duration_ns, 0::bigint)) - min(s.start_time_unix_nano) AS duration_ns,
+            (array_agg(s.name ORDER BY (s.parent_span_id IS NULL) DESC, s.start_time_unix_nano))[1] AS root_name,
+            (array_agg(s.service ORDER BY (s.parent_span_id IS NULL) DESC, s.start_time_unix_nano))[1] AS root_service,
+            count(*) AS span_count,
+            count(*) FILTER (WHERE s.status_code = 2) AS error_count,
+            array_agg(DISTINCT s.service) AS services,
+            array_agg(s.span_id) FILTER (WHERE s.has_usage) AS span_ids,
+            array_agg(s.parent_span_id) FILTER (WHERE s.has_usage) AS parent_span_ids,
+            array_agg(s.input_tokens) FILTER (WHERE s.has_usage) AS input_tokens,
+            array_agg(s.output_tokens) FILTER (WHERE s.has_usage) AS output_tokens,
+            array_agg(s.cost) FILTER (WHERE s.has_usage) AS costs
+           FROM ( SELECT spans.start_time,
+                    spans.start_time_unix_nano,
+                    spans.resource_id,
+                    spans.scope_id,
+                    spans.entry_ms,
+                    spans.entry_seq,
+                    spans.trace_id,
+                    spans.record_index,
+                    spans.kind,
+                    spans.status_code,
+                    spans.has_content,
+                    spans.span_id,
+                    spans.service,
+                    spans.name,
+                    spans.attributes,
+                    spans.parent_span_id,
+                    spans.duration_ns,
+                    spans.status_message,
+                    spans.trace_state,
+                    spans.flags,
+                    spans.dropped_attributes_count,
+                    spans.dropped_events_count,
+                    spans.dropped_links_count,
+                    spans.events,
+                    spans.links,
+                    spans.operation,
+                    spans.provider,
+                    spans.request_model,
+                    spans.response_model,
+                    spans.input_tokens,
+                    spans.output_tokens,
+                    spans.cached_tokens,
+                    spans.cache_creation_tokens,
+                    spans.reasoning_tokens,
+                    spans.time_to_first_token_ns,
+                    spans.cost,
+                    spans.session_id,
+                    spans.user_id,
+                    spans.finish_reason,
+                    spans.error_type,
+                    spans.response_id,
+                    spans.prompt_name,
+                    spans.prompt_version,
+                    spans.cost_is_computed,
+                    (spans.input_tokens IS NOT NULL OR spans.output_tokens IS NOT NULL OR spans.cost IS NOT NULL) AND (COALESCE(spans.operation, ''::text) <> ALL (ARRAY['create_agent'::text, 'invoke_agent'::text, 'invoke_workflow'::text, 'execute_tool'::text])) AS has_usage
+                   FROM spans
+                  WHERE spans.start_time >= '-infinity'::timestamp with time zone AND spans.start_time < 'infinity'::timestamp with time zone) s
+          GROUP BY s.trace_id) t
+     LEFT JOIN LATERAL ( SELECT sum(c.input_tokens) AS input_tokens,
+            sum(c.output_tokens) AS output_tokens,
+            sum(c.cost) AS cost
+           FROM UNNEST(t.span_ids, t.parent_span_ids, t.input_tokens, t.output_tokens, t.costs) c(span_id, parent_span_id, input_tokens, output_tokens, cost)
+          WHERE NOT (EXISTS ( SELECT
+                   FROM UNNEST(t.span_ids, t.parent_span_ids) i(span_id, parent_span_id)
+                  WHERE i.parent_span_id = c.span_id AND i.span_id <> c.span_id))) u ON true;
 
 comment on column dead_letters.payload_form is 'record: the refused record as JSON; json: the bytes of the json field; entry: all fields of the entry in RESP';
 
