@@ -7,6 +7,7 @@ import type { SessionRepository } from '../repositories/session-repository.ts'
 import type { StatisticsRepository } from '../repositories/statistics-repository.ts'
 import type { TraceViewRepositories } from '../repositories/trace-view.ts'
 import { lazyValidators } from './lazy-validators.ts'
+import { observeQueries } from './observe-queries.ts'
 import { describeRoutes } from './openapi/openapi-document.ts'
 import { answerClientError, problemHandler, sendProblem } from './problem.ts'
 import { type DeadLetterRoutesOptions, deadLetterRoutes } from './routes/dead-letters.ts'
@@ -79,6 +80,7 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
   })
   const closeSilent = watchSilentConnections(app.server)
   app.addHook('preClose', async () => closeSilent())
+  observeQueries(app, options.metrics)
   const document = describeRoutes(app)
   operationRoutes(app, options)
   openApiRoutes(app, document)

@@ -4,6 +4,7 @@ import { Validator } from '@seriousme/openapi-schema-validator'
 import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildServer, type HttpServerOptions } from '../../src/http/server.ts'
+import { createMetrics } from '../../src/metrics.ts'
 
 const COMMITTED = fileURLToPath(new URL('../../docs/openapi.json', import.meta.url))
 
@@ -35,7 +36,7 @@ beforeAll(async () => {
   const nothing = {} as never
   const limits: HttpServerOptions['limits'] = { pageMaxRows: 1, exportMaxRows: 0, queryTimeoutMs: 0 }
   app = buildServer({
-    ...{ limits, logger: nothing, metrics: nothing, readiness: nothing, repositories: nothing },
+    ...{ limits, logger: nothing, metrics: createMetrics(), readiness: nothing, repositories: nothing },
     tail: { tails: nothing, maxWatchers: 1 },
     otlp: { receiver: nothing, body: nothing },
   })

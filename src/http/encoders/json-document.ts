@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import type { ListFormat } from '../routes/query-parameters.ts'
 import { inChunks } from './in-chunks.ts'
+import { type CountedBody, RowCount } from './row-count.ts'
 
 /**
  * An object with a list that may be long, as a response body: `json`, the members of `head` and the list as a member of the given name; `ndjson`, the items
@@ -17,9 +18,18 @@ export function jsonDocument(
     items,
   }: { readonly head: string; readonly name: string; readonly items: AsyncIterable<string> },
   format: ListFormat,
-): Readable {
-  const chunks = format === 'ndjson' ? lines(items) : document(head, name, items)
-  return Readable.from(inChunks(chunks), { objectMode: false })
+): CountedBody {
+  const counted = new RowCount()
+  const each = countedItems(items, counted)
+  const chunks = format === 'ndjson' ? lines(each) : document(head, name, each)
+  return Object.assign(Readable.from(inChunks(chunks), { objectMode: false }), { counted })
+}
+
+async function* countedItems(items: AsyncIterable<string>, counted: RowCount): AsyncGenerator<string> {
+  for await (const item of items) {
+    counted.add(1)
+    yield item
+  }
 }
 
 async function* document(head: string, name: string, items: AsyncIterable<string>): AsyncGenerator<string> {
