@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { createQueryMetrics } from './metrics/query-metrics.ts'
-import type { RejectionReason } from './models/rejection.ts'
+import { REJECTION_REASONS, type RejectionReason } from './models/rejection.ts'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from './models/telemetry-signal.ts'
 import { ownVersion } from './own-version.ts'
 
@@ -172,6 +172,8 @@ export function createMetrics() {
     ]) {
       each.inc({ signal }, 0)
     }
+    // So that the first one is an increase to Prometheus, too.
+    for (const reason of REJECTION_REASONS) metrics.recordsDeadLettered.inc({ signal, reason }, 0)
   }
   return metrics
 }
