@@ -15,6 +15,9 @@ const promtool = (args: readonly string[], input?: string) =>
 const RULES = readFileSync(`${SHIPPED}rules.yml`, 'utf8')
 const RULE_TESTS = fileURLToPath(new URL('../prometheus/rules.test.yml', import.meta.url))
 const RUNBOOK = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8')
+const DASHBOARD = JSON.parse(
+  readFileSync(new URL('../../grafana/dashboards/pipeline.json', import.meta.url), 'utf8'),
+) as { readonly uid: string; readonly panels: readonly Panel[] }
 const ALERTS = [...RULES.matchAll(/- alert: (\w+)/g)].map(([, name]) => name ?? '')
 
 /** 0 for each signal, whenever it is asked. */
@@ -23,6 +26,16 @@ const UNACCOUNTED = `sum by (signal) (observatory_records_received_total)
   - sum by (signal) (observatory_records_dead_lettered_total)
   - sum by (signal) (observatory_records_duplicate_total)
   - sum by (signal) (observatory_records_in_flight)`
+
+interface Panel {
+  readonly id: number
+  readonly type: string
+  readonly title: string
+  readonly description?: string
+  readonly datasource?: { readonly uid: string }
+  readonly fieldConfig?: { readonly defaults: { readonly unit?: string } }
+  readonly targets?: readonly { readonly expr: string; readonly datasource: { readonly uid: string } }[]
+}
 
 interface Answer {
   readonly result: readonly {
@@ -56,6 +69,20 @@ describe('the alerts', () => {
       expect(RUNBOOK).toContain(`\n## ${name}\n`)
     }
   })
+})
+
+test('the dashboard says of each panel what it shows, and in which unit', () => {
+  expect(DASHBOARD.uid).toBe('observatory-pipeline')
+  const panels = DASHBOARD.panels.filter(({ type }) => type !== 'row')
+  expect(panels.length).toBeGreaterThan(20)
+  expect(new Set(DASHBOARD.panels.map(({ id }) => id)).size).toBe(DASHBOARD.panels.length)
+  for (const { title, description, fieldConfig, datasource, targets = [] } of panels) {
+    expect(description, title).toMatch(/^\S.+\.$/)
+    expect(fieldConfig?.defaults.unit, title).toBeTruthy()
+    for (const each of [{ datasource }, ...targets])
+      expect(each.datasource?.uid, title).toMatch(/^\$\{datasource\}$/)
+    expect(targets.length, title).toBeGreaterThan(0)
+  }
 })
 
 describe.skipIf(programs === undefined)('a Prometheus that scrapes a service at work', () => {
@@ -143,6 +170,20 @@ describe.skipIf(programs === undefined)('a Prometheus that scrapes a service at 
     })
     expect(promtool(['check', 'metrics'], text)).toBe('')
     for (const name of new Set(RULES.match(/observatory_\w+/g))) expect(text).toMatch(`# TYPE ${name} `)
+  })
+
+  test('can answer every query of the dashboard, with metrics that there are', async () => {
+    const text = await scraped()
+    for (const { title, targets = [] } of DASHBOARD.panels) {
+      for (const { expr } of targets) {
+        const query = expr.replaceAll(/\$(job|instance)\b/g, '.+').replaceAll('$__rate_interval', '10s')
+        expect(query, title).not.toContain('$')
+        await instant(query)
+        for (const name of expr.match(/observatory_\w+/g) ?? [])
+          expect(text, title).toMatch(`# TYPE ${name.replace(/_(bucket|sum|count)$/, '')} `)
+        expect(expr.split('observatory_').length, title).toBe(expr.split('job=~"$job"').length)
+      }
+    }
   })
 
   test('asks for OpenMetrics, and gets the same series as a reader of the text form', async () => {
