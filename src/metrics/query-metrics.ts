@@ -3,7 +3,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 /** Who ended an answer. `refused` are requests that were not valid: nothing was asked of PostgreSQL for most of them. */
 export type QueryOutcome = 'finished' | 'refused' | 'client' | 'timeout' | 'failed' | 'shutdown'
 
-/** Fewer than those of ingest, for there are some thirty routes. */
+/** Fewer than those of ingest, for there are some twenty routes. */
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 300]
 
 /** The metrics of queries, by the route's template: there are as many as the API has routes. Observed once an answer. */
