@@ -9,7 +9,7 @@ import { cruise } from 'dependency-cruiser'
 
 /** A layer's modules, as a regular expression on their paths. */
 const LAYERS = {
-  root: '^src/(?!cli\\.|index\\.|producer\\.|service\\.)[^/]+\\.ts$',
+  root: '^src/(metrics/|(?!cli\\.|index\\.|producer\\.|service\\.)[^/]+\\.ts$)',
   models: '^src/models/',
   workload: '^src/demo/(?!run-demo\\.)',
   demo: '^src/demo/run-demo\\.ts$',

@@ -1,5 +1,5 @@
 /*
- * Makes a checkout ready to run: dependencies, build, a Redis server, for `npm test` a browser. Run by `npm test` and `npm run quickstart` before anything
+ * Makes a checkout ready to run: dependencies, build, a Redis server, for `npm test` a browser and Prometheus. Run by `npm test` and `npm run quickstart` before anything
  * is installed, so it uses Node.js alone. Does nothing, in a fraction of a second, when nothing is missing; says each
  * thing it does in a line on stderr; two at once wait for each other.
  */
@@ -21,8 +21,22 @@ const SETTINGS_OF_BUILD = [
   'package-lock.json',
   'prices.yaml',
 ]
-/** As test/helpers/chromium.ts looks for it. */
-const CHROMIUM_NAMES = ['chromium', 'chromium-browser', 'google-chrome']
+/** What tests are skipped without, and say so: no reason to fail. Looked for as test/helpers/watched-browser.ts and find-prometheus.ts do. */
+const PROGRAMS_OF_TESTS = [
+  {
+    name: 'chromium',
+    what: 'a browser',
+    without: 'the tests of the page in a browser are skipped',
+    isThere: () => ['chromium', 'chromium-browser', 'google-chrome'].some(isOnPath),
+  },
+  {
+    name: 'prometheus',
+    what: 'Prometheus',
+    without: 'the tests of what Prometheus sees are skipped',
+    isThere: () => ['prometheus', 'promtool'].every(isOnPath),
+    service: 'prometheus',
+  },
+]
 const UNREACHABLE =
   /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|ETIMEDOUT|Could not resolve|Failed to fetch/
 /** Debian's way to say "not now" to maintainer scripts that want to start a service. */
@@ -53,7 +67,10 @@ function missing() {
     { isDone: isInstalled, run: install },
     { isDone: isBuilt, run: () => isBuilt() || build() },
     { isDone: hasRedis, run: installRedis },
-    { isDone: hasChromium, run: installChromium },
+    ...PROGRAMS_OF_TESTS.map((program) => ({
+      isDone: () => process.env.npm_lifecycle_event !== 'test' || program.isThere(),
+      run: () => installForTests(program),
+    })),
   ]
   return steps.filter((step) => !step.isDone())
 }
@@ -162,10 +179,7 @@ function installRedisWithApt() {
     )
   }
   say('installing Redis (apt-get install redis-server); its system service stays off')
-  expectRedis(installWithApt(asRoot, 'redis-server'), byHand)
-  // Nor at the next boot, by whichever of the two runs services here; the other one fails, which does not matter.
-  run([...asRoot, 'systemctl', 'disable', '--now', 'redis-server'])
-  run([...asRoot, 'env', ...WITHOUT_SERVICE, 'update-rc.d', 'redis-server', 'disable'])
+  expectRedis(installWithApt(asRoot, { name: 'redis-server', service: 'redis-server' }), byHand)
 }
 
 function expectRedis({ status, output }, byHand) {
@@ -177,21 +191,16 @@ function expectRedis({ status, output }, byHand) {
   )
 }
 
-/** Whether the page can be tested in a browser, or need not be. */
-function hasChromium() {
-  return process.env.npm_lifecycle_event !== 'test' || CHROMIUM_NAMES.some(isOnPath)
-}
-
-/** Without it one test file is skipped, and says so: no reason to fail. */
-function installChromium() {
+function installForTests({ what, without, isThere, ...described }) {
+  const { name } = described
   const asRoot = isOnPath('apt-get') ? rootCommand() : undefined
   if (asRoot === undefined) {
-    say('no chromium on the PATH, and no way to install it: the test of the page in a browser is skipped')
+    say(`no ${name} on the PATH, and no way to install it: ${without}`)
     return
   }
-  say('installing a browser for the tests (apt-get install chromium)')
-  const { output } = installWithApt(asRoot, 'chromium')
-  if (!hasChromium()) say(`that failed, and the test of the page is skipped. It said:\n${lastLines(output)}`)
+  say(`installing ${what} for the tests (apt-get install ${name})`)
+  const { output } = installWithApt(asRoot, described)
+  if (!isThere()) say(`that failed: ${without}. It said:\n${lastLines(output)}`)
 }
 
 /** What makes a command one of root; undefined where nothing does. */
@@ -201,12 +210,17 @@ function rootCommand() {
 }
 
 /** Only the programs are wanted: whatever the package would start, now or at the next boot, is held back. */
-function installWithApt(asRoot, name) {
+function installWithApt(asRoot, { name, service }) {
   const elevated = (...command) => run([...asRoot, 'env', ...WITHOUT_SERVICE, ...command])
   const apt = ['apt-get', '-qq', '-o', 'DPkg::Lock::Timeout=120']
   // A source that cannot be reached does not matter when another one has the package.
   const updated = elevated(...apt, 'update')
   const installed = elevated(...apt, 'install', '-y', '--no-install-recommends', name)
+  if (service !== undefined) {
+    // Nor at the next boot, by whichever of the two runs services here; the other one fails, which does not matter.
+    run([...asRoot, 'systemctl', 'disable', '--now', service])
+    elevated('update-rc.d', service, 'disable')
+  }
   return { ...installed, output: `${updated.output}\n${installed.output}` }
 }
 

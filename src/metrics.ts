@@ -1,35 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { RejectionReason } from './models/rejection.ts'
+import { createQueryMetrics } from './metrics/query-metrics.ts'
+import { REJECTION_REASONS, type RejectionReason } from './models/rejection.ts'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from './models/telemetry-signal.ts'
-import type { PoolStats } from './pool.ts'
-
-interface StreamState {
-  readonly lag: number | null
-  readonly pending: number
-}
-
-/** Gauges that are read when Prometheus asks, from whoever knows. */
-export interface MetricSources {
-  inFlight(signal: TelemetrySignal): {
-    readonly entries: number
-    readonly records: number
-    readonly bytes: number
-  }
-  inFlightLimitBytes(): number
-  /** Bodies of export requests in memory; undefined in a process without a receiver. */
-  readonly otlpBodies: { readonly used: number; readonly limit: number } | undefined
-  backpressurePausedSeconds(): number
-  /** Those who watch; undefined in a process without tails. */
-  readonly tailWatchers: ((signal: TelemetrySignal) => number) | undefined
-  /** Undefined in a process that does not ingest. */
-  readonly unpricedCalls: (() => number) | undefined
-  readonly pools: () => ReadonlyMap<string, PoolStats>
-  /**
-   * Without a signal whose group is not known, and undefined when Redis does not answer in time: then there is no sample. So it is for a
-   * lag of null, when Redis does not know (XINFO GROUPS says so after XDEL or XTRIM). Called by two gauges a scrape.
-   */
-  groupStates(): Promise<ReadonlyMap<TelemetrySignal, StreamState> | undefined>
-}
+import { ownVersion } from './own-version.ts'
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 const ROWS = [1, 10, 50, 100, 500, 1000, 2500, 5000, 10_000, 25_000, 100_000]
@@ -42,7 +15,10 @@ const MISNAMED_DEFAULTS = [
   'nodejs_active_resources_total',
 ]
 
-/** Every metric of the service. Observed once a chunk or batch, never once a record. */
+/**
+ * Every metric of the service, but for those that are read when Prometheus asks (metrics/register-gauges.ts). Observed once a chunk, batch or
+ * answer, never once a record. docs/metrics.md lists them.
+ */
 export type Metrics = ReturnType<typeof createMetrics>
 
 export function createMetrics() {
@@ -158,6 +134,12 @@ export function createMetrics() {
       'Time from reading the oldest entry of a batch to cutting it',
       SECONDS,
     ),
+    lastCommit: new Gauge<'signal'>({
+      name: 'observatory_last_commit_timestamp_seconds',
+      help: 'When a batch was committed last, in unix time; absent before the first one',
+      labelNames: ['signal'],
+      registers,
+    }),
     copySeconds: histogram('copy_duration_seconds', 'Time COPY took for a batch', SECONDS),
     commitSeconds: histogram('commit_duration_seconds', 'Time COMMIT took for a batch', SECONDS),
     ingestSeconds: histogram(
@@ -165,7 +147,14 @@ export function createMetrics() {
       'Time from XADD (entry id) to COMMIT, of the oldest entry of a batch',
       SECONDS,
     ),
+    ...createQueryMetrics(registers),
   }
+  new Gauge<'version'>({
+    name: 'observatory_build_info',
+    help: 'Always 1; its label is the version that runs',
+    labelNames: ['version'],
+    registers,
+  }).set({ version: ownVersion() }, 1)
   for (const signal of TELEMETRY_SIGNALS) {
     for (const each of [
       metrics.recordsReceived,
@@ -183,6 +172,8 @@ export function createMetrics() {
     ]) {
       each.inc({ signal }, 0)
     }
+    // So that the first one is an increase to Prometheus, too.
+    for (const reason of REJECTION_REASONS) metrics.recordsDeadLettered.inc({ signal, reason }, 0)
   }
   return metrics
 }
@@ -199,120 +190,4 @@ export function countOutcome(
     const count = outcome.reasons.filter((other) => other === reason).length
     metrics.recordsDeadLettered.inc({ signal, reason }, count)
   }
-}
-
-/** Registers the gauges that are read at scrape time. */
-export function registerGauges({ registry }: Metrics, sources: MetricSources): void {
-  const registers = [registry]
-  // Read without waiting: all of them in the tick in which the counters are read, so that they add up.
-  const bySignal = (name: string, help: string, read: (signal: TelemetrySignal) => number) =>
-    new Gauge({
-      name: `observatory_${name}`,
-      help,
-      labelNames: ['signal'],
-      registers,
-      collect() {
-        for (const signal of TELEMETRY_SIGNALS) this.set({ signal }, read(signal))
-      },
-    })
-  const ofGroup = (name: string, help: string, field: 'lag' | 'pending') =>
-    new Gauge({
-      name: `observatory_${name}`,
-      help,
-      labelNames: ['signal'],
-      registers,
-      async collect() {
-        const states = await sources.groupStates()
-        this.reset()
-        for (const signal of TELEMETRY_SIGNALS) {
-          const value = states?.get(signal)?.[field] ?? null
-          if (value !== null) this.set({ signal }, value)
-        }
-      },
-    })
-  const single = (name: string, help: string, read: () => number) =>
-    new Gauge({
-      name: `observatory_${name}`,
-      help,
-      registers,
-      collect() {
-        this.set(read())
-      },
-    })
-
-  bySignal(
-    'entries_in_flight',
-    'Entries read and not settled yet',
-    (signal) => sources.inFlight(signal).entries,
-  )
-  bySignal(
-    'records_in_flight',
-    'Records received and not yet written, dead-lettered or found to be duplicates',
-    (signal) => sources.inFlight(signal).records,
-  )
-  bySignal('in_flight_bytes', 'Bytes read and not settled yet', (signal) => sources.inFlight(signal).bytes)
-  ofGroup(
-    'stream_lag_entries',
-    'Entries not delivered to the group yet; absent when Redis does not know',
-    'lag',
-  )
-  ofGroup('stream_pending_entries', 'Entries delivered and not acknowledged', 'pending')
-  single('in_flight_limit_bytes', 'Bytes in flight at which reading pauses', sources.inFlightLimitBytes)
-  const { otlpBodies, tailWatchers } = sources
-  if (tailWatchers !== undefined) bySignal('tail_watchers', 'Clients that watch a tail', tailWatchers)
-  if (otlpBodies !== undefined) {
-    single('otlp_bodies_bytes', 'Bytes of the bodies of export requests in memory', () => otlpBodies.used)
-    single(
-      'otlp_bodies_limit_bytes',
-      'Bytes of bodies past which export requests are answered 503',
-      () => otlpBodies.limit,
-    )
-  }
-  new Counter({
-    name: 'observatory_backpressure_paused_seconds_total',
-    help: 'Time that reading was paused because the limit of bytes in flight was reached, summed over streams',
-    registers,
-    collect() {
-      this.reset()
-      this.inc(sources.backpressurePausedSeconds())
-    },
-  })
-  const { unpricedCalls } = sources
-  if (unpricedCalls !== undefined) {
-    new Counter({
-      name: 'observatory_unpriced_calls_total',
-      help: 'Calls of models with tokens whose model is in no price list; observatory doctor lists the models',
-      registers,
-      collect() {
-        this.reset()
-        this.inc(unpricedCalls())
-      },
-    })
-  }
-  registerPoolGauges(registers, sources)
-}
-
-function registerPoolGauges(registers: Registry[], { pools }: MetricSources): void {
-  new Gauge({
-    name: 'observatory_pool_clients',
-    help: 'PostgreSQL connections of each pool by state; waiting are requests for one',
-    labelNames: ['pool', 'state'],
-    registers,
-    collect() {
-      for (const [pool, { total, idle, waiting }] of pools()) {
-        this.set({ pool, state: 'busy' }, total - idle)
-        this.set({ pool, state: 'idle' }, idle)
-        this.set({ pool, state: 'waiting' }, waiting)
-      }
-    },
-  })
-  new Gauge({
-    name: 'observatory_pool_clients_limit',
-    help: 'PostgreSQL connections of each pool at most',
-    labelNames: ['pool'],
-    registers,
-    collect() {
-      for (const [pool, { max }] of pools()) this.set({ pool }, max)
-    },
-  })
 }

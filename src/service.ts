@@ -14,7 +14,8 @@ import { IngestWorker } from './ingest/ingest-worker.ts'
 import { StreamKeeper } from './ingest/stream-keeper.ts'
 import { createReleasers, type Releasers } from './lifecycle.ts'
 import type { Logger } from './logger.ts'
-import { createMetrics, type Metrics, registerGauges } from './metrics.ts'
+import { registerGauges } from './metrics/register-gauges.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
 import { migrate } from './migrate.ts'
 import type { DataPoint } from './models/data-point.ts'
 import type { LogRecord } from './models/log-record.ts'
@@ -74,8 +75,8 @@ export interface Service {
 /** A consumer that holds nothing is forgotten after this long; with a longer RECLAIM_MIN_IDLE_MS, after that. */
 const DEAD_CONSUMER_IDLE_MS = 600_000
 
-/** How long a scrape waits for what Redis tells of the groups. */
-const GROUP_STATES_TIMEOUT_MS = 1000
+/** How long a scrape waits for what Redis tells of the groups, and for whether the service is ready. */
+const SCRAPE_WAIT_MS = 1000
 
 /** Starts a service. Whatever it had opened is closed again when the start fails. */
 export async function startService(options: ServiceOptions): Promise<Service> {
@@ -102,13 +103,25 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
   const pools = new ServicePools(options, releasers)
   const operations = pools.open('operations')
   const commands = openRedis(options, releasers, 'commands')
-  const state: ServiceState = { phase: 'starting', stoppedAtMs: undefined, workers: new Map() }
+  const state: ServiceState = {
+    phase: 'starting',
+    stoppedAtMs: undefined,
+    workers: new Map(),
+    partitionKeeper: undefined,
+  }
 
   const otlp = roles.includes('api')
     ? { ...createReceiver(options, releasers), bodies: new ByteBudget(settings.otlpInFlightMaxBytes) }
     : undefined
   const api = roles.includes('api') ? pools.open('api') : undefined
   const tails = api && openTails(options, { releasers, commands, pool: api, metrics, privacy })
+  const readiness = readinessCheck({
+    phase: () => state.phase,
+    pool: operations,
+    redis: commands,
+    workers: state.workers,
+  })
+  const readinessOfScrape = sharedRead(readiness, SCRAPE_WAIT_MS)
   registerGauges(metrics, {
     tailWatchers: tails && ((signal) => tails[signal].watchers),
     otlpBodies: otlp?.bodies,
@@ -122,20 +135,17 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
     pools: () => pools.stats(),
     groupStates: sharedRead(
       () => readGroupStates(commands, (signal) => groupOf(settings, signal)),
-      GROUP_STATES_TIMEOUT_MS,
+      SCRAPE_WAIT_MS,
     ),
+    isReady: async () => (await readinessOfScrape())?.ready ?? false,
+    partitionsAhead: () => state.partitionKeeper?.ahead(),
   })
   const http = buildServer({
     logger,
     guard: createGuard(settings, logger),
     limits: settings,
     metrics,
-    readiness: readinessCheck({
-      phase: () => state.phase,
-      pool: operations,
-      redis: commands,
-      workers: state.workers,
-    }),
+    readiness,
     repositories: api && createRepositories(api),
     tail: tails && { tails, maxWatchers: settings.tailMaxWatchers },
     otlp: otlp && {
@@ -173,6 +183,7 @@ interface ServiceState {
   phase: 'starting' | 'running' | 'stopping'
   /** When it was asked to stop, in milliseconds of `performance.now()`. */
   stoppedAtMs: number | undefined
+  partitionKeeper: PartitionKeeper | undefined
   readonly workers: Map<TelemetrySignal, Pick<IngestWorker<object>, 'problem' | 'recordsInFlight' | 'stop'>>
 }
 
@@ -208,6 +219,7 @@ async function startIngest(options: ServiceOptions, needs: IngestNeeds): Promise
   const partitions = new Partitions({ pool, interval: settings.partitionInterval })
   await partitions.ensureAhead(settings.partitionsAhead)
   const keeper = new PartitionKeeper({ partitions, ahead: settings.partitionsAhead, logger })
+  state.partitionKeeper = keeper
   releasers.defer('partition keeper', () => keeper.stop())
   keepIndexes(options, needs)
   const { seriesMaxPerMetric: maxPerMetric, seriesMaxPerService: maxPerService } = settings

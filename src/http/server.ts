@@ -9,6 +9,7 @@ import type { TraceViewRepositories } from '../repositories/trace-view.ts'
 import type { Guard } from './access/create-guard.ts'
 import { guardRoutes } from './access/guard-routes.ts'
 import { lazyValidators } from './lazy-validators.ts'
+import { observeQueries } from './observe-queries.ts'
 import { describeRoutes } from './openapi/openapi-document.ts'
 import { answerClientError, problemHandler, sendProblem } from './problem.ts'
 import { type DeadLetterRoutesOptions, deadLetterRoutes } from './routes/dead-letters.ts'
@@ -86,6 +87,7 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
   app.addHook('preClose', async () => closeSilent())
   limitConnections(app, guard.maxConnections, logger)
   guardRoutes(app, guard)
+  observeQueries(app, options.metrics)
   const document = describeRoutes(app)
   operationRoutes(app, options)
   openApiRoutes(app, document)

@@ -247,6 +247,7 @@ export class IngestWorker<T extends object> {
     countOutcome(metrics, signal, { rowsWritten, duplicates, reasons })
     metrics.copySeconds.observe({ signal }, outcome.copyMs / 1000)
     metrics.commitSeconds.observe({ signal }, outcome.commitMs / 1000)
+    metrics.lastCommit.set({ signal }, Date.now() / 1000)
     const oldest = batch.entries[0]
     if (oldest !== undefined) {
       metrics.ingestSeconds.observe({ signal }, Math.max(0, Date.now() - Number(oldest.id.ms)) / 1000)

@@ -75,6 +75,22 @@ export class Partitions {
     }
   }
 
+  /** When the partitions of each table begin, in unix milliseconds: as the catalogue has them, not the cache. */
+  async starts(): Promise<ReadonlyMap<PartitionedTable, readonly number[]>> {
+    const client = await this.#pool.connect()
+    const starts = new Map<PartitionedTable, readonly number[]>()
+    try {
+      for (const table of PARTITIONED_TABLES)
+        starts.set(
+          table,
+          (await listPartitions(client, table)).map(({ fromMs }) => fromMs),
+        )
+    } finally {
+      client.release()
+    }
+    return starts
+  }
+
   forget(): void {
     for (const known of this.#known.values()) known.clear()
   }

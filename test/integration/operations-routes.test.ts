@@ -99,6 +99,11 @@ describe('/readyz', () => {
       expect(ms).toBeLessThan(3000)
     }
     expect(postgres.accepted()).toBe(accepted)
+    // A scrape waits for no more than a second.
+    expect(await scrape('ready')).toMatchObject({
+      samples: ['observatory_ready 0'],
+      ms: expect.toSatisfy((ms: number) => ms < 2000),
+    })
     // Connecting is waited for no longer.
     expect(await ready()).toMatchObject({ status: 503, ms: expect.toSatisfy((ms: number) => ms < 3000) })
     postgres.thaw()

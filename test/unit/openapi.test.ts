@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AccessTokens } from '../../src/http/access/access-tokens.ts'
 import { buildServer, type HttpServerOptions } from '../../src/http/server.ts'
+import { createMetrics } from '../../src/metrics.ts'
 
 const COMMITTED = fileURLToPath(new URL('../../docs/openapi.json', import.meta.url))
 
@@ -44,7 +45,7 @@ beforeAll(async () => {
       maxConnections: 1,
       tls: undefined,
     },
-    ...{ limits, logger: nothing, metrics: nothing, readiness: nothing, repositories: nothing },
+    ...{ limits, logger: nothing, metrics: createMetrics(), readiness: nothing, repositories: nothing },
     tail: { tails: nothing, maxWatchers: 1 },
     otlp: { receiver: nothing, body: nothing },
   })

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { CountedBody } from './row-count.ts'
 import { rowsBody } from './rows-body.ts'
 
 const NEEDS_QUOTES = /[",\r\n]/
@@ -6,7 +7,7 @@ const NEEDS_QUOTES = /[",\r\n]/
 /**
  * Rows of text columns as CSV (RFC 4180) with a line of names first: see {@link rowsBody}. Null is an empty field, and the empty text `""`, as PostgreSQL's COPY has them.
  */
-export function csvBody(rows: Readable, names: readonly string[]): Readable {
+export function csvBody(rows: Readable, names: readonly string[]): CountedBody {
   return rowsBody<readonly (string | null)[]>(rows, {
     head: csvLine(names),
     encode: (batch) => batch.map(csvLine).join(''),

@@ -1,12 +1,13 @@
 import type { Readable } from 'node:stream'
 import { problemOf } from '../problem.ts'
+import type { CountedBody } from './row-count.ts'
 import { rowsBody } from './rows-body.ts'
 
 /**
  * Rows of one column, each a JSON text, one a line: see {@link rowsBody}. An answer that is cut off says so in a last line, `{"error":{"status","title","detail"}}`, where it still can;
  * whether it does or not, its connection ends without the end of the body.
  */
-export function ndjsonBody(rows: Readable, rowsPerChunk?: number): Readable {
+export function ndjsonBody(rows: Readable, rowsPerChunk?: number): CountedBody {
   return rowsBody<readonly [string]>(rows, {
     encode: ndjsonLines,
     lastLine: (error) => `${JSON.stringify({ error: problemOf(error as Error) })}\n`,

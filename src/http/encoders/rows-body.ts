@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import highland from 'highland'
+import { type CountedBody, RowCount } from './row-count.ts'
 
 /** Rows joined into one chunk of the response, where they are small. */
 const ROWS_PER_CHUNK = 500
@@ -23,13 +24,18 @@ export interface RowsEncoding<Row> {
  * Nothing comes before the first rows or their end, so that a query that fails at once can still be answered with its status. Later, an
  * error of the rows destroys the body, so that a cut answer is never taken for a whole one; destroying the body destroys the rows.
  */
-export function rowsBody<Row>(rows: Readable, encoding: RowsEncoding<Row>): Readable {
-  const body = Readable.from(chunks(rows, encoding), { objectMode: false })
+export function rowsBody<Row>(rows: Readable, encoding: RowsEncoding<Row>): CountedBody {
+  const counted = new RowCount()
+  const body = Readable.from(chunks(rows, encoding, counted), { objectMode: false })
   body.once('close', () => rows.destroy())
-  return body
+  return Object.assign(body, { counted })
 }
 
-async function* chunks<Row>(rows: Readable, encoding: RowsEncoding<Row>): AsyncGenerator<string> {
+async function* chunks<Row>(
+  rows: Readable,
+  encoding: RowsEncoding<Row>,
+  counted: RowCount,
+): AsyncGenerator<string> {
   const { head = '', encode, lastLine, rowsPerChunk = ROWS_PER_CHUNK } = encoding
   const batches = highland<Row>(rows)
     .batch(rowsPerChunk)
@@ -39,12 +45,14 @@ async function* chunks<Row>(rows: Readable, encoding: RowsEncoding<Row>): AsyncG
   let hasBegun = false
   try {
     for await (const batch of batches as AsyncIterable<readonly Row[]>) {
+      counted.add(batch.length)
       yield before + encode(batch)
       before = ''
       hasBegun = true
     }
     if (before !== '') yield before
   } catch (error) {
+    counted.error = error
     if (hasBegun && lastLine !== undefined) {
       yield lastLine(error)
       await delay(LAST_LINE_MS)

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { OPEN_METRICS_TYPE, openMetricsText } from '../../metrics/open-metrics-text.ts'
 import type { Metrics } from '../../metrics.ts'
 import { answer, one, problem } from '../openapi/answers.ts'
 import { text } from '../openapi/json-schema.ts'
@@ -16,7 +17,10 @@ const DOCS = {
     tag: 'operations',
     summary: 'What the service measures of itself, for Prometheus',
     responses: {
-      200: answer('Text format of Prometheus.', { 'text/plain': { schema: text() } }),
+      200: answer('Text format of Prometheus, or OpenMetrics.', {
+        'text/plain': { schema: text() },
+        'application/openmetrics-text': { schema: text() },
+      }),
       500: problem('Failed'),
     },
   },
@@ -39,7 +43,10 @@ const DOCS = {
 
 /** For those who run the service: Prometheus, and the probes of an orchestrator. */
 export function operationRoutes(app: FastifyInstance, { metrics, readiness }: OperationRoutesOptions): void {
-  app.get('/metrics', { config: { docs: DOCS.metrics } }, async (_request, reply) => {
+  app.get('/metrics', { config: { docs: DOCS.metrics } }, async ({ headers }, reply) => {
+    reply.header('vary', 'accept')
+    if (headers.accept?.includes('application/openmetrics-text'))
+      return reply.type(OPEN_METRICS_TYPE).send(await openMetricsText(metrics.registry))
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })
   app.get('/healthz', { config: { docs: DOCS.health, neededRole: 'anyone' } }, async () => ({ status: 'ok' }))

@@ -5,6 +5,7 @@ import { SPAN_COLUMNS, type TraceRepository } from '../../repositories/trace-rep
 import { readTraceView, type TraceViewRepositories } from '../../repositories/trace-view.ts'
 import { clientGone } from '../client-gone.ts'
 import { jsonDocument } from '../encoders/json-document.ts'
+import { noteRows } from '../observe-queries.ts'
 import { answers, one, pages } from '../openapi/answers.ts'
 import type { RouteDocs } from '../openapi/route-docs.ts'
 import { sendProblem } from '../problem.ts'
@@ -50,7 +51,8 @@ export function traceRoutes(
       },
       config: { docs: DOCS.trace },
     },
-    async ({ params: { traceId } }, reply) => {
+    async (request, reply) => {
+      const { traceId } = request.params
       const view = await readTraceView(repositories, traceId, clientGone(reply))
       if (view === undefined) {
         sendProblem(reply, {
@@ -61,7 +63,9 @@ export function traceRoutes(
         return reply
       }
       const document = { head: view.head, name: 'spans', items: view.spans }
-      return reply.type(contentTypeOf('json')).send(jsonDocument(document, 'json'))
+      const body = jsonDocument(document, 'json')
+      noteRows(request, body)
+      return reply.type(contentTypeOf('json')).send(body)
     },
   )
 }
@@ -78,10 +82,12 @@ function oneSpan(app: FastifyInstance, traces: TraceRepository): void {
       },
       config: { docs: DOCS.span },
     },
-    async ({ params }, reply) => {
+    async (request, reply) => {
+      const { params } = request
       const filter = { ...params, order: 'asc', limit: 1 } as const
       const rows = await traces.streamSpans(filter, { form: 'json', signal: clientGone(reply) })
       for await (const [span] of rows as AsyncIterable<readonly [string]>) {
+        noteRows(request, 1)
         return reply.type(contentTypeOf('json')).send(`${span}\n`)
       }
       const detail = `No span has the trace id ${params.traceId} and the span id ${params.spanId}`
@@ -110,6 +116,7 @@ function traceList(
       const conditions = readConditions(request.query)
       const after = readCursor(request, readTraceToken)
       const page = await traces.pageTraces({ ...conditions, limit }, after, clientGone(reply))
+      noteRows(request, page.traces.length)
       const cursor = page.end === undefined ? null : writeTraceToken(page.end, pagedQuery(request))
       const body = `{"data":[\n${page.traces.join(',\n')}\n],"nextCursor":${JSON.stringify(cursor)}}\n`
       return reply.type(contentTypeOf('json')).send(body)

@@ -1,22 +1,18 @@
 import { describe, expect, test } from 'vitest'
 import { parseWrittenRows, readWrittenRows } from '../../../src/commands/quickstart/written-rows.ts'
-import { createMetrics, registerGauges } from '../../../src/metrics.ts'
+import { registerGauges } from '../../../src/metrics/register-gauges.ts'
+import { createMetrics } from '../../../src/metrics.ts'
+import { METRIC_SOURCES } from '../../helpers/metric-sources.ts'
 
 async function exposition(lag: number | null): Promise<string> {
   const metrics = createMetrics()
   registerGauges(metrics, {
-    inFlight: () => ({ entries: 0, records: 0, bytes: 0 }),
-    inFlightLimitBytes: () => 1,
-    otlpBodies: undefined,
-    backpressurePausedSeconds: () => 0,
-    unpricedCalls: undefined,
-    tailWatchers: undefined,
-    pools: () => new Map(),
+    ...METRIC_SOURCES,
     groupStates: async () =>
       new Map([
-        ['traces', { lag: 2, pending: 0 }],
-        ['metrics', { lag: 2, pending: 0 }],
-        ['logs', { lag, pending: 0 }],
+        ['traces', { lag: 2, pending: 0, oldestPendingSeconds: 0 }],
+        ['metrics', { lag: 2, pending: 0, oldestPendingSeconds: 0 }],
+        ['logs', { lag, pending: 0, oldestPendingSeconds: 0 }],
       ]),
   })
   metrics.recordsWritten.inc({ signal: 'traces' }, 700)

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { createMetrics, registerGauges } from '../../../src/metrics.ts'
+import { registerGauges } from '../../../src/metrics/register-gauges.ts'
+import { createMetrics } from '../../../src/metrics.ts'
 import { type IngestReading, ingestReading } from '../../../src/page/health/ingest-reading.ts'
 import { judgeIngest } from '../../../src/page/health/judge-ingest.ts'
+import { METRIC_SOURCES } from '../../helpers/metric-sources.ts'
 
 const START: IngestReading = {
   atMs: 0,
@@ -67,17 +69,11 @@ describe('the verdict on ingest', () => {
 test('the page reads the metrics that the service really has', async () => {
   const metrics = createMetrics()
   registerGauges(metrics, {
-    inFlight: () => ({ entries: 0, records: 0, bytes: 0 }),
-    inFlightLimitBytes: () => 1,
-    otlpBodies: undefined,
-    backpressurePausedSeconds: () => 0,
-    unpricedCalls: () => 0,
-    tailWatchers: undefined,
-    pools: () => new Map(),
+    ...METRIC_SOURCES,
     groupStates: async () =>
       new Map([
-        ['logs', { lag: 3, pending: 2 }],
-        ['traces', { lag: 4, pending: 0 }],
+        ['logs', { lag: 3, pending: 2, oldestPendingSeconds: 1 }],
+        ['traces', { lag: 4, pending: 0, oldestPendingSeconds: 0 }],
       ]),
   })
   metrics.recordsWritten.inc({ signal: 'logs' }, 5)
