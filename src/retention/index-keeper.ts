@@ -39,7 +39,7 @@ const PAUSE_MS = 1000
  * How long after its end a partition counts as closed. Batches, queues and senders that were away for a moment are late by less, so what comes
  * after it is little, and finds an index that takes longer to write to; a day's partition is scanned for 4 % longer.
  */
-const CLOSED_AFTER_MS = 3_600_000
+export const CLOSED_AFTER_MS = 3_600_000
 
 /**
  * Builds the indexes of partitions, one at a time, the newest partition first, in one process of all. Every process may run one.
