@@ -136,7 +136,7 @@ export class IndexKeeper {
     const { metrics, logger } = this.#options
     const { name, table, invalid } = index
     const startedAt = performance.now()
-    if (invalid !== null) logger.info({ index: name }, 'an index is INVALID: making it again')
+    if (invalid !== null) logger.warn({ index: name }, 'an index is INVALID: making it again')
     try {
       await buildIndex(client, index)
     } catch (error) {
@@ -151,6 +151,6 @@ export class IndexKeeper {
     const seconds = (performance.now() - startedAt) / 1000
     metrics.partitionIndexesBuilt.inc({ table })
     metrics.partitionIndexBuildSeconds.set({ table }, seconds)
-    logger.info({ index: name, seconds: Number(seconds.toFixed(1)) }, 'built the index of a partition')
+    logger.debug({ index: name, seconds: Number(seconds.toFixed(1)) }, 'built the index of a partition')
   }
 }
