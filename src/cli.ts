@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./commands/serve.ts')).serveCommand(),
   send: async () => (await import('./commands/send.ts')).sendCommand(),
   query: async () => (await import('./commands/query.ts')).queryCommand(),
+  demo: async () => (await import('./commands/demo.ts')).demoCommand(),
   tail: async () => (await import('./commands/tail.ts')).tailCommand(),
   migrate: async () => (await import('./commands/migrate.ts')).migrateCommand(),
   status: async () => (await import('./commands/status.ts')).statusCommand(),

@@ -5,7 +5,8 @@ import type { LogLevel } from './settings.ts'
 
 /**
  * What every module logs with. Levels by consequence: `error` is a loss or needs an operator, `warn` is
- * something that recovered with nothing lost, `info` is start and stop, `debug` is one line per batch.
+ * something that recovered with nothing lost, `info` is start and stop, `debug` is one line per batch and what is
+ * done now and then (docs/logs.md has them all).
  * Nothing is ever logged per record. An error goes in the field `err`.
  */
 export interface Logger {

@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { type LoadedSettings, loadSettings } from '../config.ts'
 import type { RunContext } from '../lifecycle.ts'
 import { describePostgres } from '../postgres-connection.ts'
@@ -9,29 +9,44 @@ import { findServers } from './servers.ts'
 import { addSettings } from './setting-flags.ts'
 import { readDatabaseState } from './status/database-state.ts'
 import { formatStatus, type StatusReport } from './status/format-status.ts'
+import { runLiveStatus } from './status/live/run-live-status.ts'
 import { readStreamStates } from './status/stream-states.ts'
 
 const EXAMPLES = `
 Needs PostgreSQL and Redis, no running service; starts nothing. Rows with a "~" are estimates.
 
+On a terminal it is live: q or Ctrl-C ends it, j and k scroll. A server that is lost meanwhile is tried again.
+Into a pipe, with --once and with --json it is told once.
+
 Examples:
   observatory status
+  observatory status --interval 10
+  observatory status --once
   observatory status --json | jq '.streams[] | {stream, lag}'`
 
 interface StatusFlags {
   readonly json?: boolean
+  readonly once?: boolean
+  readonly interval: number
 }
 
-/** `observatory status`: how much there is in the streams and the tables, and how far ingest is. */
+const MIN_INTERVAL_S = 0.2
+const MAX_INTERVAL_S = 3600
+
+/** `observatory status`: how much there is in the streams and the tables, and how far ingest is; live on a terminal. */
 export function statusCommand(): Command {
   const command = new Command('status')
     .description('Show streams, tables, dead letters and how far ingest is.')
-    .option('--json', 'as JSON')
+    .option('--json', 'once, as JSON')
+    .option('--once', 'once, also on a terminal')
+    .option('--interval <seconds>', 'between two looks on a terminal', parseInterval, 2)
   return addSettings(command, [
     'databaseUrl',
     'redisUrl',
     'dataDir',
     'startupTimeoutMs',
+    'httpHost',
+    'httpPort',
     'streamPrefix',
     'consumerGroup',
     'shutdownTimeoutMs',
@@ -43,7 +58,9 @@ export function statusCommand(): Command {
 
 async function status(flags: StatusFlags): Promise<void> {
   const loaded = loadSettings({ flags: { ...flags } })
+  const isLive = process.stdout.isTTY === true && !flags.json && !flags.once
   await runCommand(loaded.settings, async (context) => {
+    if (isLive) return runLiveStatus(loaded, flags.interval * 1000, context)
     const report = await readStatus(loaded, context)
     process.stdout.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : formatStatus(report))
   })
@@ -60,4 +77,10 @@ async function readStatus(loaded: LoadedSettings, context: RunContext): Promise<
     streams: await readStreamStates(redis, settings),
     ...(await readDatabaseState(client)),
   }
+}
+
+function parseInterval(text: string): number {
+  const seconds = Number(text)
+  if (seconds >= MIN_INTERVAL_S && seconds <= MAX_INTERVAL_S) return seconds
+  throw new InvalidArgumentError(`Expected seconds, ${MIN_INTERVAL_S} to ${MAX_INTERVAL_S}.`)
 }

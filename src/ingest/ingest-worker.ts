@@ -143,7 +143,7 @@ export class IngestWorker<T extends object> {
         mayClaim: () => !this.#isWriteFailing,
         onClaimed: (entries) => {
           metrics.entriesClaimed.inc({ signal }, entries)
-          logger.info({ stream, entries }, 'took over entries that another consumer left pending')
+          logger.warn({ stream, entries }, 'took over entries that another consumer left pending')
         },
       },
     })
@@ -271,6 +271,9 @@ export class IngestWorker<T extends object> {
     metrics.writeRetries.inc({ signal, cause: sqlState?.slice(0, 2) ?? 'connection' })
     if (failure === 'unready') this.#writeProblem = error
     if (failure !== 'data') this.#isWriteFailing = true
-    logger.warn({ stream, sqlState, err: error, attempt, delayMs }, 'writing a batch failed; trying again')
+    const fields = { stream, sqlState, err: error, attempt, delayMs }
+    if (failure === 'unready')
+      logger.error(fields, 'writing a batch failed and will until an operator acts; trying again')
+    else logger.warn(fields, 'writing a batch failed; trying again')
   }
 }

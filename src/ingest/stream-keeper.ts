@@ -108,7 +108,7 @@ export class StreamKeeper {
     }
     const removed = await removeDeadConsumers(redis, { ...group, minIdleMs: deadConsumerIdleMs, isAlive })
     if (removed.length > 0)
-      logger.info({ stream: group.stream, consumers: removed }, 'removed consumers that are gone')
+      logger.debug({ stream: group.stream, consumers: removed }, 'removed consumers that are gone')
   }
 
   /** What is gone with a history cannot be counted, for nobody knows its ids; what was seen of it last is told. */
@@ -135,7 +135,7 @@ export class StreamKeeper {
     const { looks = 0, group } = this.#heldUp.get(signal) ?? {}
     metrics.trimmingHeldUp.set({ signal }, looks >= HELD_UP_LOOKS ? 1 : 0)
     if (looks !== HELD_UP_LOOKS) return
-    logger.warn(
+    logger.error(
       { stream: groupOf(signal).stream, group },
       'a group that does not go on keeps the stream from being trimmed: let it read, or XGROUP DESTROY it',
     )
@@ -162,7 +162,7 @@ export class StreamKeeper {
         if (redeliverableFrom === undefined) continue
         deleted += await pruneLedger(client, { stream, keepDays, redeliverableFrom })
       }
-      if (deleted > 0) logger.info({ rows: deleted }, 'pruned the ledger')
+      if (deleted > 0) logger.debug({ rows: deleted }, 'pruned the ledger')
     } finally {
       limit.removeEventListener('abort', cut)
       // Closing the connection gives back the lock.

@@ -39,7 +39,7 @@ const PAUSE_MS = 1000
  * How long after its end a partition counts as closed. Batches, queues and senders that were away for a moment are late by less, so what comes
  * after it is little, and finds an index that takes longer to write to; a day's partition is scanned for 4 % longer.
  */
-const CLOSED_AFTER_MS = 3_600_000
+export const CLOSED_AFTER_MS = 3_600_000
 
 /**
  * Builds the indexes of partitions, one at a time, the newest partition first, in one process of all. Every process may run one.
@@ -136,7 +136,7 @@ export class IndexKeeper {
     const { metrics, logger } = this.#options
     const { name, table, invalid } = index
     const startedAt = performance.now()
-    if (invalid !== null) logger.info({ index: name }, 'an index is INVALID: making it again')
+    if (invalid !== null) logger.warn({ index: name }, 'an index is INVALID: making it again')
     try {
       await buildIndex(client, index)
     } catch (error) {
@@ -151,6 +151,6 @@ export class IndexKeeper {
     const seconds = (performance.now() - startedAt) / 1000
     metrics.partitionIndexesBuilt.inc({ table })
     metrics.partitionIndexBuildSeconds.set({ table }, seconds)
-    logger.info({ index: name, seconds: Number(seconds.toFixed(1)) }, 'built the index of a partition')
+    logger.debug({ index: name, seconds: Number(seconds.toFixed(1)) }, 'built the index of a partition')
   }
 }

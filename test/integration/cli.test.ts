@@ -18,6 +18,7 @@ const COMMANDS = [
   'quickstart',
   'serve',
   'send',
+  'demo',
   'query',
   'tail',
   'migrate',

@@ -46,7 +46,8 @@ export async function readDatabaseState(client: pg.Client): Promise<DatabaseStat
   }
 }
 
-async function readMigrations(client: pg.Client): Promise<MigrationState> {
+/** How far the tables are. @throws what pg throws. */
+export async function readMigrations(client: pg.Client): Promise<MigrationState> {
   try {
     return await migrationStatus(client)
   } catch (error) {

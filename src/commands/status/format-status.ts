@@ -23,7 +23,8 @@ export function formatStatus(report: StatusReport): string {
   return parts.filter((part) => part !== '').join('\n')
 }
 
-function formatMigrations(migrations: MigrationState): string {
+/** What the schema is, in words. */
+export function formatMigrations(migrations: MigrationState): string {
   if ('problem' in migrations) return migrations.problem
   const { version, pending } = migrations
   if (pending.length === 0) return `schema version ${version}`
