@@ -86,7 +86,7 @@ const FAULTS: readonly (() => Promise<unknown>)[] = [
   },
   // What was acknowledged is delivered again.
   () => Promise.all(TELEMETRY_SIGNALS.map((signal) => app.redis.xgroup('SETID', stream(signal), GROUP, '0'))),
-  () => app.redis.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes'),
+  () => app.redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'),
 ]
 
 test('received = written + dead-lettered + duplicates + in flight, in every scrape, whatever happens to PostgreSQL and Redis; and the tables say the same', async () => {
