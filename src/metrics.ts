@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Exemplars } from './metrics/exemplars.ts'
 import { createQueryMetrics } from './metrics/query-metrics.ts'
 import { REJECTION_REASONS, type RejectionReason } from './models/rejection.ts'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from './models/telemetry-signal.ts'
@@ -147,6 +148,7 @@ export function createMetrics() {
       'Time from XADD (entry id) to COMMIT, of the oldest entry of a batch',
       SECONDS,
     ),
+    ingestExemplars: new Exemplars('observatory_ingest_delay_seconds', SECONDS),
     ...createQueryMetrics(registers),
   }
   new Gauge<'version'>({

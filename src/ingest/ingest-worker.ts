@@ -250,7 +250,10 @@ export class IngestWorker<T extends object> {
     metrics.lastCommit.set({ signal }, Date.now() / 1000)
     const oldest = batch.entries[0]
     if (oldest !== undefined) {
-      metrics.ingestSeconds.observe({ signal }, Math.max(0, Date.now() - Number(oldest.id.ms)) / 1000)
+      const seconds = Math.max(0, Date.now() - Number(oldest.id.ms)) / 1000
+      metrics.ingestSeconds.observe({ signal }, seconds)
+      const traceId = traceIdOf(oldest)
+      if (traceId !== undefined) metrics.ingestExemplars.note(signal, seconds, traceId)
     }
     logger.debug(
       { stream, rows: rowsWritten, deadLetters: deadLetters.length, duplicates, trigger: batch.trigger },
@@ -276,4 +279,14 @@ export class IngestWorker<T extends object> {
       logger.error(fields, 'writing a batch failed and will until an operator acts; trying again')
     else logger.warn(fields, 'writing a batch failed; trying again')
   }
+}
+
+/** A larger entry is not decoded again for its trace id. */
+const EXEMPLAR_MAX_BYTES = 16 * 1024
+
+/** The trace of an entry's first record, where it has one. */
+function traceIdOf<T>({ bytes, origin }: BatchOutcome<T>['batch']['entries'][number]): string | undefined {
+  if (bytes > EXEMPLAR_MAX_BYTES) return undefined
+  const [record] = origin.decodeAgain().records as readonly { readonly traceId?: string }[]
+  return record?.traceId
 }

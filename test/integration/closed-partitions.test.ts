@@ -71,7 +71,7 @@ function startKeeper(options: Partial<IndexKeeperOptions> = {}): Keeper {
     partitions: 'closed',
     metrics,
     logger: createLogger({
-      level: 'info',
+      level: 'debug',
       pretty: false,
       write: (line) => log.push(JSON.parse(line)),
     }),
@@ -192,7 +192,7 @@ describe('the indexes of a partition are built', () => {
     await eventually(async () =>
       expect(await keeper.metric('partition_indexes_missing')).toEqual({ spans: 0, log_records: 0 }),
     )
-    expect(keeper.log.map(({ level }) => level)).toEqual(Array.from({ length: 9 }, () => 'info'))
+    expect(keeper.log.map(({ level }) => level)).toEqual(Array.from({ length: 9 }, () => 'debug'))
   })
 
   test('with a pause between two, as long as the build took and no shorter than is set', async () => {

@@ -193,6 +193,12 @@ describe.skipIf(programs === undefined)('a Prometheus that scrapes a service at 
     const open = await response.text()
     expect(open).toMatch(/\n# EOF\n$/)
     expect(open).toContain('# TYPE observatory_records_received counter\nobservatory_records_received_total{')
+    // The oldest entry of a batch leads to its trace.
+    const exemplar =
+      /^observatory_ingest_delay_seconds_bucket\{le="([^"]+)",signal="traces"\} [1-9]\d* # \{trace_id="([0-9a-f]{32})"\} ([\d.]+) \d+\.\d{3}$/m
+    const [, bound, traceId, seconds] = exemplar.exec(open) ?? []
+    expect(Number(seconds)).toBeLessThanOrEqual(bound === '+Inf' ? Infinity : Number(bound))
+    expect(await service.query('select 1 from spans where trace_id = $1 limit 1', [traceId])).toHaveLength(1)
     const namesOf = (text: string) => [...new Set(text.match(/^\w+/gm))].sort()
     expect(namesOf(open)).toEqual(namesOf(await scraped()))
   })

@@ -161,7 +161,7 @@ test('a second Ctrl-C ends it at once, the servers soon after, and the data is t
   expect(code).toBe(0)
   expect(stderr).not.toContain('applied 0001')
   expect(leftRunning()).toEqual([])
-})
+}, 120_000)
 
 test('with servers of its own only where none are given, and a taken port is told before anything starts', async () => {
   const taken = await quickstart()

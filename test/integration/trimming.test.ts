@@ -285,7 +285,7 @@ describe('a stream keeper', () => {
     await eventually(async () => expect(await signalValue(metrics.entriesTrimmed)).toBe(15))
   })
 
-  test('warns once of a foreign group that does not go on, and takes the alarm back when it does', async () => {
+  test('says once of a foreign group that does not go on, and takes the alarm back when it does', async () => {
     await redis.xgroup('CREATE', STREAM, 'backup', '0')
     await add(1, 20)
     await readAndAck(1, 20)
@@ -294,11 +294,11 @@ describe('a stream keeper', () => {
     await add(21, 25)
     await readAndAck(21, 25)
     expect(await ids()).toHaveLength(25)
-    expect(logged('warn')).toEqual([expect.stringMatching(/^a group that does not go on/)])
+    expect(logged('error')).toEqual([expect.stringMatching(/^a group that does not go on/)])
     await readAndAck(1, 25, 'backup')
     await eventually(async () => expect(await signalValue(metrics.trimmingHeldUp)).toBe(0))
     await eventually(async () => expect(await ids()).toHaveLength(5))
-    expect(logged('warn')).toHaveLength(1)
+    expect(logged('error')).toHaveLength(1)
   })
 
   test('does not warn of a foreign group that is only slower', async () => {

@@ -46,7 +46,7 @@ export function operationRoutes(app: FastifyInstance, { metrics, readiness }: Op
   app.get('/metrics', { config: { docs: DOCS.metrics } }, async ({ headers }, reply) => {
     reply.header('vary', 'accept')
     if (headers.accept?.includes('application/openmetrics-text'))
-      return reply.type(OPEN_METRICS_TYPE).send(await openMetricsText(metrics.registry))
+      return reply.type(OPEN_METRICS_TYPE).send(await openMetricsText(metrics))
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })
   app.get('/healthz', { config: { docs: DOCS.health, neededRole: 'anyone' } }, async () => ({ status: 'ok' }))
