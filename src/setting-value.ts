@@ -1,5 +1,12 @@
 import { parseSentinelUrl } from './redis-url.ts'
-import type { AccessToken, NumberSetting, Setting, TextSetting, WordsSetting } from './settings.ts'
+import {
+  ACCESS_ROLES,
+  type AccessToken,
+  type NumberSetting,
+  type Setting,
+  type TextSetting,
+  type WordsSetting,
+} from './settings.ts'
 
 /** A value that was checked, or in words what is wrong with it and what would be right. */
 export type SettingValue = string | number | readonly string[]
@@ -98,7 +105,7 @@ function parseWords({ choices }: WordsSetting, raw: unknown): ParsedSetting {
 /** Shorter ones could be found by trying. What RFC 6750 lets stand in a header, less what separates tokens here. */
 const TOKEN = /^[\w.~+/=-]{16,512}$/
 const TOKEN_RULE = 'a token is 16 to 512 letters, digits and -._~+/= (openssl rand -hex 32 makes one)'
-const ROLE_AND_TOKEN = /^(ingest|read|admin):(.*)$/s
+const ROLE_AND_TOKEN = new RegExp(`^(?:${ACCESS_ROLES.join('|')}):(.*)$`, 's')
 
 function parseToken(raw: unknown): ParsedSetting {
   return typeof raw === 'string' && TOKEN.test(raw)
@@ -115,7 +122,7 @@ function parseTokens(raw: unknown): ParsedSetting {
     .replaceAll(/#.*/g, '')
     .split(/[\s,]+/)
     .filter((word) => word !== '')
-  const wrong = written.findIndex((word) => !TOKEN.test(ROLE_AND_TOKEN.exec(word)?.[2] ?? ''))
+  const wrong = written.findIndex((word) => !TOKEN.test(ROLE_AND_TOKEN.exec(word)?.[1] ?? ''))
   if (wrong >= 0) return { problem: `number ${wrong + 1} of its tokens is none; ${expected}` }
   if (written.length === 0) return { problem: `holds no token; ${expected}` }
   return { value: written as AccessToken[] }

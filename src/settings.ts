@@ -21,8 +21,11 @@ export type PartitionInterval = (typeof PARTITION_INTERVALS)[number]
 export const INDEXED_PARTITIONS = ['closed', 'hot', 'off'] as const
 export type IndexedPartitions = (typeof INDEXED_PARTITIONS)[number]
 
-/** A token that opens the HTTP server, after its role (src/http/access/access-role.ts). */
-export type AccessToken = `${'ingest' | 'read' | 'admin'}:${string}`
+/** What a token is for: `ingest` sends telemetry, `read` asks for it, `admin` does both. */
+export const ACCESS_ROLES = ['ingest', 'read', 'admin'] as const
+export type AccessRole = (typeof ACCESS_ROLES)[number]
+/** A token that opens the HTTP server, after its role. */
+export type AccessToken = `${AccessRole}:${string}`
 
 /** Where HTTP may be listened to while there are no tokens. */
 export const OPEN_PLACES = ['loopback', 'anywhere'] as const

@@ -1,10 +1,11 @@
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { loadSettings } from '../config.ts'
 import { runDemo } from '../demo/run-demo.ts'
 import { createLogger } from '../logger.ts'
 import { createProducer } from '../producer.ts'
 import { describeRedis } from '../redis-url.ts'
 import { waitForRedis } from '../wait-for-redis.ts'
+import { positiveNumber } from './positive-number.ts'
 import { runCommand } from './run-command.ts'
 import { findServers, notRunning } from './servers.ts'
 import { addSettings } from './setting-flags.ts'
@@ -26,8 +27,13 @@ interface DemoFlags {
 export function demoCommand(): Command {
   const command = new Command('demo')
     .description('Send live made-up LLM telemetry to a Redis that runs.')
-    .option('--rate <traces>', 'traces per second, each of about 7 spans and 3 log records', above(1000), 5)
-    .option('--for <seconds>', 'stop by itself after this time', above(86_400))
+    .option(
+      '--rate <traces>',
+      'traces per second, each of about 7 spans and 3 log records',
+      positiveNumber(1000),
+      5,
+    )
+    .option('--for <seconds>', 'stop by itself after this time', positiveNumber(86_400))
   return addSettings(command, [
     'redisUrl',
     'dataDir',
@@ -66,12 +72,4 @@ async function demo(flags: DemoFlags): Promise<void> {
       tracesPerSecond: flags.rate,
     })
   })
-}
-
-function above(max: number): (text: string) => number {
-  return (text) => {
-    const number = Number(text)
-    if (number > 0 && number <= max) return number
-    throw new InvalidArgumentError(`Expected a number above 0, at most ${max}.`)
-  }
 }

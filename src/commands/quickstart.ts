@@ -1,11 +1,12 @@
 import { resolve } from 'node:path'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { loadSettings } from '../config.ts'
 import { runDemo } from '../demo/run-demo.ts'
 import type { RunContext } from '../lifecycle.ts'
 import { createLogger, type Logger } from '../logger.ts'
 import { createProducer } from '../producer.ts'
 import type { Settings } from '../settings.ts'
+import { positiveNumber } from './positive-number.ts'
 import { StatusLine } from './quickstart/status-line.ts'
 import { tellRows } from './quickstart/tell-rows.ts'
 import { whatToLookAt } from './quickstart/what-to-look-at.ts'
@@ -39,10 +40,10 @@ export function quickstartCommand(): Command {
     .option(
       '--rate <traces>',
       'traces per second, each of about 7 spans and 3 log records',
-      positive(1000),
+      positiveNumber(1000),
       5,
     )
-    .option('--for <seconds>', 'stop by itself after this time', positive(86_400))
+    .option('--for <seconds>', 'stop by itself after this time', positiveNumber(86_400))
   return addSettings(command).addHelpText('after', EXAMPLES).action(quickstart)
 }
 
@@ -98,13 +99,5 @@ async function showDemo(demo: Demo): Promise<void> {
     failed.abort()
     status.end()
     status.print('Stopping: the workload first, then what was read is committed and acknowledged.\n')
-  }
-}
-
-function positive(max: number): (text: string) => number {
-  return (text) => {
-    const number = Number(text)
-    if (number > 0 && number <= max) return number
-    throw new InvalidArgumentError(`Expected a number above 0, at most ${max}.`)
   }
 }

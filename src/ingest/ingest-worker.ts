@@ -252,7 +252,7 @@ export class IngestWorker<T extends object> {
     if (oldest !== undefined) {
       const seconds = Math.max(0, Date.now() - Number(oldest.id.ms)) / 1000
       metrics.ingestSeconds.observe({ signal }, seconds)
-      const traceId = traceIdOf(oldest)
+      const traceId = signal === 'metrics' ? undefined : traceIdOf(oldest)
       if (traceId !== undefined) metrics.ingestExemplars.note(signal, seconds, traceId)
     }
     logger.debug(

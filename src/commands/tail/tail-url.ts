@@ -1,6 +1,7 @@
 import { ObservatoryError } from '../../errors.ts'
 import { filterWordsOf } from '../../repositories/filter-words.ts'
 import type { Settings } from '../../settings.ts'
+import { reachableHost } from '../reachable-host.ts'
 import type { TailFlags } from './tail-flags.ts'
 import { USUAL_LINES } from './tail-question.ts'
 import type { TailedSignal } from './tailed-signal.ts'
@@ -41,7 +42,7 @@ function serviceUrl(
 ): URL {
   if (written === undefined) {
     if (httpPort === 0) throw usage('HTTP_PORT=0 is any free port: say which it is')
-    return new URL(`http://${reachable(httpHost)}:${httpPort}/`)
+    return new URL(`http://${reachableHost(httpHost)}:${httpPort}/`)
   }
   const url = URL.canParse(written) ? new URL(written) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol))
@@ -50,13 +51,6 @@ function serviceUrl(
   const base = new URL(url.origin)
   base.pathname = url.pathname.endsWith('/') ? url.pathname : `${url.pathname}/`
   return base
-}
-
-/** What listens on all addresses is reached on this machine's own. */
-function reachable(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1'
-  if (host === '::') return '[::1]'
-  return host.includes(':') ? `[${host}]` : host
 }
 
 function usage(what: string): ObservatoryError {

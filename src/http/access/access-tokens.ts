@@ -1,6 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { AccessToken } from '../../settings.ts'
-import type { AccessRole } from './access-role.ts'
+import type { AccessRole, AccessToken } from '../../settings.ts'
 
 /** Somebody whose token is known. */
 export interface Caller {

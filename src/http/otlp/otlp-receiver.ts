@@ -124,7 +124,8 @@ export class OtlpReceiver {
       const { record: decoded, rejection } = decode(record, context)
       if (rejection === undefined) {
         const { services } = checked
-        services.set(decoded.service, (services.get(decoded.service) ?? 0) + 1)
+        if (this.#options.serviceLimiter !== undefined)
+          services.set(decoded.service, (services.get(decoded.service) ?? 0) + 1)
         continue
       }
       checked.rejected += 1

@@ -1,5 +1,6 @@
 import { messageOf } from '../../../errors.ts'
 import type { Settings } from '../../../settings.ts'
+import { reachableHost } from '../../reachable-host.ts'
 import { formatBytes } from '../../text-table.ts'
 
 const TIMEOUT_MS = 1500
@@ -12,7 +13,7 @@ export async function lookAtService({
   httpPort,
 }: Pick<Settings, 'httpHost' | 'httpPort'>): Promise<string> {
   if (httpPort === 0) return 'Service: HTTP_PORT=0 does not say where one answers'
-  const url = `http://${reachable(httpHost)}:${httpPort}`
+  const url = `http://${reachableHost(httpHost)}:${httpPort}`
   try {
     return `Service at ${url}\n  ${describeMetrics(await readMetrics(url))}`
   } catch (error) {
@@ -54,11 +55,4 @@ function sum(text: string, name: string): number | undefined {
   for (const [, value] of text.matchAll(new RegExp(`^observatory_${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm')))
     total = (total ?? 0) + Number(value)
   return total
-}
-
-/** What listens on all addresses is reached on this machine's own. */
-function reachable(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1'
-  if (host === '::') return '[::1]'
-  return host.includes(':') ? `[${host}]` : host
 }
