@@ -106,6 +106,13 @@ export function createMetrics() {
       labelNames: ['table'],
       registers,
     }),
+    rollupsPending: new Gauge<'signal'>({
+      name: 'observatory_rollups_pending',
+      help: 'Minutes that are over and have no rollups, or whose rows have changed since, at the last look: they are answered from rows',
+      labelNames: ['signal'],
+      registers,
+    }),
+    rollupsMade: counter('rollups_made_total', 'Rollups of minutes that were made, also anew', ['signal']),
     tailRecordsSent: counter('tail_records_sent_total', 'Records given to those who watch a tail', [
       'signal',
     ]),

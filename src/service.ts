@@ -40,6 +40,7 @@ import { TraceRepository } from './repositories/trace-repository.ts'
 import { IndexKeeper } from './retention/index-keeper.ts'
 import { PartitionKeeper } from './retention/partition-keeper.ts'
 import { Partitions } from './retention/partitions.ts'
+import { RollupKeeper } from './retention/rollups/rollup-keeper.ts'
 import { ServicePools } from './service-pools.ts'
 import type { Settings } from './settings.ts'
 import { sharedRead } from './shared-read.ts'
@@ -222,6 +223,8 @@ async function startIngest(options: ServiceOptions, needs: IngestNeeds): Promise
   state.partitionKeeper = keeper
   releasers.defer('partition keeper', () => keeper.stop())
   keepIndexes(options, needs)
+  const rollups = new RollupKeeper({ ...needs, pool: needs.pools.open('rollups'), logger })
+  releasers.defer('rollup keeper', () => rollups.stop())
   const { seriesMaxPerMetric: maxPerMetric, seriesMaxPerService: maxPerService } = settings
   const interner = new Interner({ maxPerMetric, maxPerService })
   const lease = await takeLease(options, needs)

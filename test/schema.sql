@@ -56,6 +56,20 @@ BEGIN ATOMIC
 END
 ;
 
+CREATE OR REPLACE FUNCTION public.sketch_bucket(value bigint)
+ RETURNS smallint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (value IS NULL) THEN NULL::integer WHEN (value <= 0) THEN '-1'::integer ELSE ((ceil((ln((value)::double precision) / (0.0200006667)::double precision)))::smallint)::integer END
+;
+
+CREATE OR REPLACE FUNCTION public.sketch_value(bucket smallint)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (bucket IS NULL) THEN NULL::bigint WHEN (bucket < 0) THEN (0)::bigint ELSE (round((exp((((bucket - 1))::numeric * 0.0200006667)) * 1.01)))::bigint END
+;
+
 CREATE OR REPLACE FUNCTION public.span_rows(since timestamp with time zone, until timestamp with time zone)
  RETURNS TABLE(trace_id uuid, trace_id_hex text, span_id text, parent_span_id text, trace_state text, flags bigint, name text, kind text, kind_code smallint, start_time timestamp with time zone, start_time_unix_nano bigint, end_time_unix_nano bigint, duration_ns bigint, status text, status_code smallint, status_message text, service text, environment text, operation text, provider text, request_model text, response_model text, model text, input_tokens bigint, output_tokens bigint, cached_tokens bigint, cache_creation_tokens bigint, reasoning_tokens bigint, time_to_first_token_ns bigint, cost numeric, cost_is_computed boolean, session_id text, user_id text, finish_reason text, error_type text, response_id text, prompt_name text, prompt_version text, has_content boolean, attributes jsonb, hot_attributes jsonb, dropped_attributes_count bigint, events jsonb, dropped_events_count bigint, links jsonb, dropped_links_count bigint, resource_attributes jsonb, resource_schema_url text, scope_name text, scope_version text, scope_attributes jsonb, scope_schema_url text, entry_ms bigint, entry_seq bigint, record_index integer)
  LANGUAGE sql
@@ -230,6 +244,14 @@ BEGIN ATOMIC
 END
 ;
 
+create table changed_minutes (
+  xid xid8 default pg_current_xact_id() not null,
+  rolled_up_at timestamp with time zone,
+  signal text not null,
+  minutes int4multirange not null,
+  pending int4multirange
+);
+
 create table dead_letters (
   letter_id uuid default gen_random_uuid() not null,
   dead_lettered_at timestamp with time zone default now() not null,
@@ -314,6 +336,26 @@ create table log_records (
   flags bigint,
   dropped_attributes_count bigint
 ) partition by RANGE ("time");
+
+create table log_rollup_hours (
+  hour timestamp with time zone not null,
+  removal_id bigint default 0 not null,
+  count bigint not null,
+  severity_number smallint not null,
+  service text not null,
+  environment text,
+  event_name text
+);
+
+create table log_rollup_minutes (
+  minute timestamp with time zone not null,
+  removal_id bigint default 0 not null,
+  count bigint not null,
+  severity_number smallint not null,
+  service text not null,
+  environment text,
+  event_name text
+);
 
 create table metric_points (
   "time" timestamp with time zone not null,
@@ -404,6 +446,72 @@ create table span_contents (
   attributes jsonb not null
 ) partition by RANGE (start_time);
 
+create table span_rollup_hours (
+  hour timestamp with time zone not null,
+  removal_id bigint default 0 not null,
+  count bigint not null,
+  error_count bigint not null,
+  count_without_cost bigint not null,
+  kind smallint not null,
+  status_code smallint not null,
+  is_call boolean not null,
+  service text not null,
+  name text not null,
+  environment text,
+  operation text,
+  provider text,
+  model text,
+  prompt_name text,
+  prompt_version text,
+  input_tokens numeric,
+  output_tokens numeric,
+  cached_tokens numeric,
+  cache_creation_tokens numeric,
+  reasoning_tokens numeric,
+  cost numeric,
+  duration_min bigint,
+  duration_max bigint,
+  first_token_min bigint,
+  first_token_max bigint,
+  duration_buckets smallint[],
+  duration_counts bigint[],
+  first_token_buckets smallint[],
+  first_token_counts bigint[]
+);
+
+create table span_rollup_minutes (
+  minute timestamp with time zone not null,
+  removal_id bigint default 0 not null,
+  count bigint not null,
+  error_count bigint not null,
+  count_without_cost bigint not null,
+  kind smallint not null,
+  status_code smallint not null,
+  is_call boolean not null,
+  service text not null,
+  name text not null,
+  environment text,
+  operation text,
+  provider text,
+  model text,
+  prompt_name text,
+  prompt_version text,
+  input_tokens numeric,
+  output_tokens numeric,
+  cached_tokens numeric,
+  cache_creation_tokens numeric,
+  reasoning_tokens numeric,
+  cost numeric,
+  duration_min bigint,
+  duration_max bigint,
+  first_token_min bigint,
+  first_token_max bigint,
+  duration_buckets smallint[],
+  duration_counts bigint[],
+  first_token_buckets smallint[],
+  first_token_counts bigint[]
+);
+
 create table spans (
   start_time timestamp with time zone not null,
   start_time_unix_nano bigint not null,
@@ -451,6 +559,12 @@ create table spans (
   cost_is_computed boolean
 ) partition by RANGE (start_time);
 
+CREATE INDEX changed_minutes_pending ON changed_minutes USING btree (signal) WHERE (pending IS NOT NULL);
+
+CREATE INDEX changed_minutes_rolled_up_at ON changed_minutes USING btree (rolled_up_at) WHERE (rolled_up_at IS NOT NULL);
+
+CREATE INDEX changed_minutes_xid ON changed_minutes USING btree (signal, xid);
+
 CREATE INDEX dead_letters_entry ON dead_letters USING btree (stream, entry_ms, entry_seq);
 
 CREATE INDEX dead_letters_id ON dead_letters USING btree (letter_id);
@@ -473,6 +587,12 @@ CREATE INDEX log_records_service_time ON ONLY log_records USING btree (service, 
 
 CREATE INDEX log_records_trace_id ON ONLY log_records USING btree (trace_id) WHERE (trace_id IS NOT NULL);
 
+CREATE INDEX log_rollup_hours_hour ON log_rollup_hours USING btree (hour);
+
+CREATE INDEX log_rollup_minutes_minute ON log_rollup_minutes USING btree (minute);
+
+CREATE INDEX log_rollup_minutes_removed ON log_rollup_minutes USING btree (minute) WHERE (removal_id <> 0);
+
 CREATE INDEX metric_points_series_time ON ONLY metric_points USING btree (series_id, "time");
 
 CREATE INDEX metric_series_metric ON metric_series USING btree (metric_id);
@@ -484,6 +604,12 @@ CREATE INDEX metrics_name ON metrics USING btree (name);
 CREATE INDEX resources_service ON resources USING btree (service);
 
 CREATE INDEX span_contents_trace_id ON ONLY span_contents USING btree (trace_id);
+
+CREATE INDEX span_rollup_hours_hour ON span_rollup_hours USING btree (hour);
+
+CREATE INDEX span_rollup_minutes_minute ON span_rollup_minutes USING btree (minute);
+
+CREATE INDEX span_rollup_minutes_removed ON span_rollup_minutes USING btree (minute) WHERE (removal_id <> 0);
 
 CREATE INDEX spans_errors ON ONLY spans USING btree (start_time) WHERE (status_code = 2);
 
@@ -1068,6 +1194,10 @@ comment on column evaluations.signal is 'traces or logs: whose stream the entry 
 comment on column evaluations.trace_id is 'with span_id the span that is judged, alone the trace';
 
 comment on column metric_points.value_integer is 'the exact value when it is an integer past 2^53; value then holds its nearest double';
+
+comment on column span_rollup_hours.is_call is 'whether the spans are calls to models: those of the view llm_calls';
+
+comment on column span_rollup_minutes.is_call is 'whether the spans are calls to models: those of the view llm_calls';
 
 comment on column spans.cost is 'US dollars';
 

@@ -1,4 +1,5 @@
 import { type FilterColumns, type RecordFilter, whereSql } from './filter.ts'
+import type { RolledSource } from './rollups/rolled-source.ts'
 import type { SqlQuery } from './stream-rows.ts'
 
 /** What of a view is counted and measured, and by what it can be grouped. */
@@ -11,6 +12,8 @@ export interface GroupedSource {
   readonly measures: string
   /** SQL of what is wanted first. */
   readonly order: string
+  /** Where rollups can answer. */
+  readonly rolled?: RolledSource
 }
 
 /** How the records that match are put together. */
@@ -43,10 +46,14 @@ export function groupedQuery(source: GroupedSource, filter: RecordFilter, { by, 
   return { text, values }
 }
 
-/** SQL of the quantiles of a column, as an object; null where there is no value. */
+/**
+ * SQL of the quantiles of a column, as an object; null where there is no value. They are told as rollups know them: within 1 % of the value, and
+ * never beyond the least and the greatest one.
+ */
 export function quantiles(column: string): string {
-  const members = [50, 90, 95, 99].map(
-    (percent) => `'p${percent}', percentile_disc(${percent / 100}) within group (order by ${column})`,
-  )
+  const members = [50, 90, 95, 99].map((percent) => {
+    const exact = `percentile_disc(${percent / 100}) within group (order by ${column})`
+    return `'p${percent}', greatest(min(${column}), least(max(${column}), sketch_value(sketch_bucket(${exact}))))`
+  })
   return `case when count(${column}) > 0 then jsonb_build_object(${members.join(', ')}) end`
 }

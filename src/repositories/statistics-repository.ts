@@ -4,7 +4,10 @@ import { CALL_TEXTS, type RecordFilter } from './filter.ts'
 import { type GroupedSource, type Grouping, groupedQuery, quantiles } from './grouped-query.ts'
 import { LOG_RECORD_COLUMNS } from './log-record-repository.ts'
 import { POINT_COLUMNS } from './metric-repository.ts'
-import { streamRows } from './stream-rows.ts'
+import { readPieces } from './rollups/read-pieces.ts'
+import { knowRollups, rolledQuery } from './rollups/rolled-query.ts'
+import { ROLLED_LLM_USAGE, ROLLED_LOG_LEVELS, ROLLED_SPAN_STATISTICS } from './rollups/rolled-source.ts'
+import { streamRows, streamSnapshot } from './stream-rows.ts'
 import { SPAN_COLUMNS } from './trace-repository.ts'
 
 /** `{count, errorCount, errorRate, durationNs: {p50, p90, p95, p99}}` of spans. */
@@ -24,6 +27,7 @@ export const SPAN_STATISTICS: GroupedSource = {
   measures: `'count', count(*), 'errorCount', count(*) filter (where status_code = 2),
     'errorRate', round(avg((status_code = 2)::int), 6), 'durationNs', ${quantiles('duration_ns')}`,
   order: 'count(*) desc',
+  rolled: ROLLED_SPAN_STATISTICS,
 }
 
 /**
@@ -58,6 +62,7 @@ export const LLM_USAGE: GroupedSource = {
     'callsWithoutCost', count(*) filter (where cost is null), 'durationNs', ${quantiles('duration_ns')},
     'timeToFirstTokenNs', ${quantiles('time_to_first_token_ns')}`,
   order: 'coalesce(sum(cost), 0) desc, count(*) desc',
+  rolled: ROLLED_LLM_USAGE,
 }
 
 /** `{count}` of log records by level. */
@@ -67,6 +72,7 @@ export const LOG_LEVELS: GroupedSource = {
   groups: { level: 'level', service: 'service', environment: 'environment', eventName: 'event_name' },
   measures: `'count', count(*)`,
   order: 'count(*) desc',
+  rolled: ROLLED_LOG_LEVELS,
 }
 
 /** `{points, series, newestUnixNano}` of metrics. */
@@ -86,12 +92,26 @@ export class StatisticsRepository {
     this.#pool = pool
   }
 
-  /** The groups of the records that match: a stream of rows as {@link groupedQuery} says. */
+  /**
+   * The groups of the records that match: a stream of rows as {@link groupedQuery} says. Where rollups know enough they answer, and rows only for what these do not have; the answer is the
+   * same, and has what retention has taken away, too.
+   */
   streamGroups(
     source: GroupedSource,
     filter: RecordFilter,
     { signal, ...grouping }: Grouping & { readonly signal: AbortSignal },
   ): Promise<Readable> {
-    return streamRows(this.#pool, groupedQuery(source, filter, grouping), signal)
+    const ofRows = groupedQuery(source, filter, grouping)
+    const { rolled, columns: asked } = source
+    if (rolled === undefined || !knowRollups(rolled, { ...grouping, filter, asked }))
+      return streamRows(this.#pool, ofRows, signal)
+    return streamSnapshot(
+      this.#pool,
+      async (client) => {
+        const known = await readPieces(client, rolled.rollup, { ...grouping, ...filter })
+        return known === undefined ? ofRows : rolledQuery(rolled, { ...grouping, ...known, filter })
+      },
+      signal,
+    )
   }
 }

@@ -43,6 +43,37 @@ export async function streamRows(pool: pg.Pool, query: SqlQuery, signal: AbortSi
   return rows
 }
 
+/**
+ * As {@link streamRows}, of a query that depends on what is read first: both see the same state of the database.
+ *
+ * @param plan reads, shortly, and says what to ask.
+ */
+export async function streamSnapshot(
+  pool: pg.Pool,
+  plan: (client: pg.ClientBase) => Promise<SqlQuery>,
+  signal: AbortSignal,
+): Promise<Readable> {
+  signal.throwIfAborted()
+  const client = await connect(pool)
+  let rows: Readable
+  try {
+    await client.query('begin isolation level repeatable read, read only')
+    const query = await plan(client)
+    signal.throwIfAborted()
+    rows = addAbortSignal(signal, client.query(new RowStream(client, query, rowsTimeoutOf(pool))))
+  } catch (error) {
+    client.release(true)
+    throw error
+  }
+  finished(rows)
+    .then(() => client.query('commit'))
+    .then(
+      () => client.release(),
+      (error: Error) => client.release(error),
+    )
+  return rows
+}
+
 /** A query with few rows. With a name, which stands for its text, a connection plans it once. */
 export interface SmallQuery extends Omit<SqlQuery, 'batchSize'> {
   readonly name?: string

@@ -10,6 +10,7 @@ import type { ContentRow, InternedContent } from './interned-content.ts'
 import type { CopyTarget, Referred, RowOrigin, RowsOf, TelemetryTable } from './telemetry-table.ts'
 
 const NANOS_PER_MS = 1_000_000n
+const MINUTE_MS = 60_000
 
 /** A batch with its rows encoded: nothing is left to do but to send it, as often as it takes. */
 export interface EncodedBatch<T> {
@@ -21,6 +22,8 @@ export interface EncodedBatch<T> {
   readonly content: readonly ContentRow[]
   /** Starts (unix milliseconds) of the partitions that its rows belong to. */
   readonly partitionStarts: ReadonlySet<number>
+  /** Minutes since 1970 that its rows belong to. */
+  readonly minutes: ReadonlySet<number>
 }
 
 /** A record, by its position in the batch, that is refused before anything is copied. */
@@ -52,6 +55,8 @@ export class BatchRows<T extends object, Refs> {
   readonly #content = new Set<ContentRow>()
   /** Of the partition of each record. */
   readonly #starts: number[] = []
+  readonly #minutes = new Set<number>()
+  #lastMinute = Number.NaN
 
   /** @param expectedBytes of all rows of a table, roughly. */
   constructor(options: EncodeOptions<T, Refs>, expectedBytes: number) {
@@ -64,7 +69,7 @@ export class BatchRows<T extends object, Refs> {
   }
 
   add(entry: DecodedEntry<T>): void {
-    const { table, content, partitions } = this.#options
+    const { table, content } = this.#options
     const { records, recordIndexes } = entry
     const entryPosition = this.#records.startEntry()
     for (let index = 0; index < records.length; index += 1) {
@@ -73,15 +78,23 @@ export class BatchRows<T extends object, Refs> {
       const origin = { id: entry.id, recordIndex }
       const position = this.#records.add(entryPosition, recordIndex)
       if (isScanned(record)) {
-        this.#starts.push(partitions.startOf(timeMsOf(record)))
+        this.#addTime(timeMsOf(record))
         const row = { refs: this.#refer(table.referScanned(record, content)), origin }
         for (const copy of this.#copies) this.#encode(copy, copy.target.scanned, { record, position, row })
       } else {
-        this.#starts.push(partitions.startOf(Number(floorDivide(table.time(record), NANOS_PER_MS))))
+        this.#addTime(Number(floorDivide(table.time(record), NANOS_PER_MS)))
         const row = { refs: this.#refer(table.refer(record, content)), origin }
         for (const copy of this.#copies) this.#encode(copy, copy.target.parsed, { record, position, row })
       }
     }
+  }
+
+  #addTime(unixMs: number): void {
+    this.#starts.push(this.#options.partitions.startOf(unixMs))
+    const minute = Math.floor(unixMs / MINUTE_MS)
+    if (minute === this.#lastMinute) return
+    this.#minutes.add(minute)
+    this.#lastMinute = minute
   }
 
   #refer({ refs, rows }: Referred<Refs>): Refs {
@@ -119,6 +132,7 @@ export class BatchRows<T extends object, Refs> {
       // By id: content too long to be remembered is made anew for each record.
       content: [...new Map([...this.#content].map((row) => [row.id, row])).values()],
       partitionStarts,
+      minutes: this.#minutes,
     }
   }
 

@@ -1,5 +1,7 @@
 import type pg from 'pg'
 import type { Rejection } from '../models/rejection.ts'
+import type { TelemetrySignal } from '../models/telemetry-signal.ts'
+import { markChanged } from '../retention/rollups/changed-minutes.ts'
 import type { EncodedBatch, RecordRefusal } from './batch-rows.ts'
 import { insertReplayedLetters } from './dead-letters.ts'
 import { copyBatch, lettersOfBatch, type PositionedLetter } from './write-transaction.ts'
@@ -22,6 +24,7 @@ export interface ReplayOutcome {
 }
 
 export interface ReplayTransactionOptions {
+  readonly signal: TelemetrySignal
   /** The letter that each entry of the batch was decoded from, by position. */
   readonly letterIds: readonly string[]
   readonly refusals: readonly RecordRefusal[]
@@ -42,7 +45,7 @@ export interface ReplayTransactionOptions {
 export async function replayTransaction<T extends object>(
   client: pg.PoolClient,
   encoded: EncodedBatch<T>,
-  { letterIds, refusals, isolating, onCommit }: ReplayTransactionOptions,
+  { signal, letterIds, refusals, isolating, onCommit }: ReplayTransactionOptions,
 ): Promise<ReplayOutcome> {
   await client.query('begin')
   const { ours, transactionId } = await lockLetters(client, letterIds)
@@ -59,6 +62,7 @@ export async function replayTransaction<T extends object>(
     rowsOf: countRows(encoded, skip),
     refusedOf: groupByEntry(letters),
   })
+  if (outcome.rows > 0) await markChanged(client, signal, encoded.minutes)
   await insertReplayedLetters(
     client,
     added.map(({ entryPosition, letter }) => ({ replayOf: letterIds[entryPosition] ?? '', letter })),

@@ -111,7 +111,12 @@ export class ReplayWriter<T extends object> {
       const tables = table.targets.map((target) => target.table)
       await partitions.ensure(client, tables, encoded.partitionStarts)
       const refusals = refusedByContent(encoded, { table, content: this.#content }, refusedContent)
-      const outcome = await replayTransaction(client, encoded, { ...options, letterIds, refusals })
+      const outcome = await replayTransaction(client, encoded, {
+        ...options,
+        signal: table.signal,
+        letterIds,
+        refusals,
+      })
       failed = false
       return outcome
     } finally {

@@ -4,6 +4,9 @@ import { isModelCall } from '../models/model-call.ts'
 import { dollarsOf, picodollarsOf } from '../models/prices/call-cost.ts'
 import type { PriceList } from '../models/prices/price-list.ts'
 import { listPartitions, type Partition } from '../retention/list-partitions.ts'
+import { markChanged } from '../retention/rollups/changed-minutes.ts'
+
+const MINUTE_MS = 60_000
 
 export interface RepriceOptions {
   readonly prices: PriceList
@@ -115,6 +118,7 @@ async function repriceBlocks(
     [`(${from},0)`, `(${from + BLOCKS},0)`, fromMs, toMs],
   )
   const changed: { ctid: string; cost: string }[] = []
+  const minutes = new Set<number>()
   const total = { calls: 0, withoutPrice: 0, costBefore: 0n, costAfter: 0n }
   for (const row of rows) {
     const names = namesOf(row)
@@ -126,10 +130,15 @@ async function repriceBlocks(
     total.costAfter += picodollars === undefined ? before : BigInt(picodollars)
     // A price that is in no list any more, or in one that was not given, was one all the same.
     if (picodollars === undefined) total.withoutPrice += 1
-    else if (dollarsOf(picodollars) !== row.cost)
+    else if (dollarsOf(picodollars) !== row.cost) {
       changed.push({ ctid: row.ctid, cost: dollarsOf(picodollars) })
+      minutes.add(Math.floor(row.start_ms / MINUTE_MS))
+    }
   }
-  if (changed.length > 0 && !dryRun) await update(client, name, changed)
+  if (changed.length > 0 && !dryRun) {
+    await update(client, name, changed)
+    await markChanged(client, 'traces', minutes)
+  }
   await client.query('commit')
   return { ...total, changed: changed.length }
 }

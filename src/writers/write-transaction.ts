@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { recordJson } from '../models/loose-record.ts'
 import type { Rejection } from '../models/rejection.ts'
 import type { TelemetrySignal } from '../models/telemetry-signal.ts'
+import { markChanged } from '../retention/rollups/changed-minutes.ts'
 import type { DeadLetterPayload } from '../settings.ts'
 import type { Batch } from './batch.ts'
 import type { EncodedBatch, RecordRefusal } from './batch-rows.ts'
@@ -70,6 +71,7 @@ export async function writeTransaction<T extends object>(
   const copyMs = performance.now() - copyStarted
 
   const rowsWritten = records.count - skip.size
+  if (rowsWritten > 0) await markChanged(client, options.signal, encoded.minutes)
   await insertDeadLetters(
     client,
     { stream, signal: options.signal, payload: options.deadLetterPayload },

@@ -1,0 +1,97 @@
+-- Rollups: what was counted and measured, a row for each minute (and each hour) and everything that rows have in common. They answer in
+-- place of the rows wherever a question asks for no more (docs/decisions/0024-rollups.md), and outlive them.
+
+-- Which minutes (since 1970) of a signal a transaction wrote, changed or took rows of: one row a transaction, committed with it. So a snapshot that
+-- sees the rows sees this, too, and whoever has computed something from rows knows by it whether it still holds.
+create table changed_minutes (
+  xid xid8 not null default pg_current_xact_id(),
+  -- When all of it was taken up by rollups.
+  rolled_up_at timestamptz,
+  signal text not null,
+  minutes int4multirange not null,
+  -- Those whose rollups do not have the change yet; null where all do.
+  pending int4multirange
+);
+
+create index changed_minutes_xid on changed_minutes (signal, xid);
+create index changed_minutes_pending on changed_minutes (signal) where pending is not null;
+create index changed_minutes_rolled_up_at on changed_minutes (rolled_up_at) where rolled_up_at is not null;
+
+-- Durations are kept as DDSketch does (Masson, Rim, Lee: DDSketch, VLDB 2019): a bucket takes all values that are within 1 % of its middle.
+-- 0.0200006667 is ln(1.01 / 0.99).
+create function sketch_bucket(value bigint) returns smallint language sql immutable parallel safe
+  return case when value is null then null when value <= 0 then -1 else ceil(ln(value::double precision) / 0.0200006667)::smallint end;
+
+create function sketch_value(bucket smallint) returns bigint language sql immutable parallel safe
+  return case when bucket is null then null when bucket < 0 then 0 else round(exp((bucket - 1) * 0.0200006667) * 1.01)::bigint end;
+
+-- `removal_id` is 0 of rows that are there; of rows that retention has taken away it says by which removal: these stay as they are.
+create table span_rollup_minutes (
+  minute timestamptz not null,
+  removal_id bigint not null default 0,
+  count bigint not null,
+  error_count bigint not null,
+  count_without_cost bigint not null,
+  kind smallint not null,
+  status_code smallint not null,
+  is_call boolean not null,
+  service text not null,
+  name text not null,
+  environment text,
+  operation text,
+  provider text,
+  model text,
+  prompt_name text,
+  prompt_version text,
+  input_tokens numeric,
+  output_tokens numeric,
+  cached_tokens numeric,
+  cache_creation_tokens numeric,
+  reasoning_tokens numeric,
+  cost numeric,
+  duration_min bigint,
+  duration_max bigint,
+  first_token_min bigint,
+  first_token_max bigint,
+  -- A bucket may come several times.
+  duration_buckets smallint[],
+  duration_counts bigint[],
+  first_token_buckets smallint[],
+  first_token_counts bigint[]
+);
+
+comment on column span_rollup_minutes.is_call is 'whether the spans are calls to models: those of the view llm_calls';
+
+create table span_rollup_hours (like span_rollup_minutes including defaults including comments);
+alter table span_rollup_hours rename column minute to hour;
+
+create table log_rollup_minutes (
+  minute timestamptz not null,
+  removal_id bigint not null default 0,
+  count bigint not null,
+  severity_number smallint not null,
+  service text not null,
+  environment text,
+  event_name text
+);
+
+create table log_rollup_hours (like log_rollup_minutes including defaults);
+alter table log_rollup_hours rename column minute to hour;
+
+create index span_rollup_minutes_minute on span_rollup_minutes (minute);
+create index span_rollup_hours_hour on span_rollup_hours (hour);
+create index log_rollup_minutes_minute on log_rollup_minutes (minute);
+create index log_rollup_hours_hour on log_rollup_hours (hour);
+-- What was taken away, which is asked for beside rows.
+create index span_rollup_minutes_removed on span_rollup_minutes (minute) where removal_id <> 0;
+create index log_rollup_minutes_removed on log_rollup_minutes (minute) where removal_id <> 0;
+
+-- What has no rollups yet is pending.
+insert into changed_minutes (signal, minutes, pending)
+select signal, minutes, minutes
+from (
+  select 'traces' as signal, int4multirange(int4range(floor(extract(epoch from min(start_time)) / 60)::int4, floor(extract(epoch from max(start_time)) / 60)::int4, '[]')) as minutes from spans
+  union all
+  select 'logs', int4multirange(int4range(floor(extract(epoch from min(time)) / 60)::int4, floor(extract(epoch from max(time)) / 60)::int4, '[]')) from log_records
+) as stored
+where not isempty(minutes) and not upper_inf(minutes);

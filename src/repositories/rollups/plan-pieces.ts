@@ -1,0 +1,95 @@
+import { floorDivide } from '../../models/floor-divide.ts'
+import { coarse, type MinuteRange } from '../../retention/rollups/changed-minutes.ts'
+
+/** Unix nanoseconds, `to` exclusive. */
+export interface NanoRange {
+  readonly from: bigint
+  readonly to: bigint
+}
+
+/** What of a time range is answered by what. Minutes are since 1970; infinite where the range has no end. */
+export interface Pieces {
+  readonly hours: readonly MinuteRange[]
+  readonly minutes: readonly MinuteRange[]
+  /** By rows: what is not a whole minute, and minutes that have changed. */
+  readonly rows: readonly NanoRange[]
+  /** Whole minutes that are answered by rows: of those that are gone there are rollups all the same. */
+  readonly changed: readonly MinuteRange[]
+}
+
+export interface PiecesOptions {
+  readonly from: bigint | undefined
+  readonly to: bigint | undefined
+  readonly step: bigint | undefined
+  /** Minutes that have changed since they were rolled up, in order. */
+  readonly pending: readonly MinuteRange[]
+}
+
+export const MINUTE_NANOS = 60_000_000_000n
+const HOUR_NANOS = 60n * MINUTE_NANOS
+/** Above it, changed minutes that are close are read as one range. */
+const MAX_CHANGED = 16
+
+/** Takes hours where they are whole, lie in a step, and none of their minutes has changed; then minutes; then rows. */
+export function planPieces({ from, to, step, pending }: PiecesOptions): Pieces {
+  const whole = {
+    from: from === undefined ? Number.NEGATIVE_INFINITY : Number(-floorDivide(-from, MINUTE_NANOS)),
+    to: to === undefined ? Number.POSITIVE_INFINITY : Number(floorDivide(to, MINUTE_NANOS)),
+  }
+  if (whole.from >= whole.to) {
+    const none = { hours: [], minutes: [], changed: [] }
+    return { ...none, rows: from === undefined || to === undefined ? [] : nonEmpty({ from, to }) }
+  }
+  const changed = coarse(clip(pending, whole), MAX_CHANGED)
+  const hours: MinuteRange[] = []
+  const minutes: MinuteRange[] = []
+  for (const range of rest(whole, changed)) {
+    const ofHours = { from: Math.ceil(range.from / 60) * 60, to: Math.floor(range.to / 60) * 60 }
+    if ((step !== undefined && step % HOUR_NANOS !== 0n) || ofHours.from >= ofHours.to) minutes.push(range)
+    else {
+      hours.push(ofHours)
+      if (range.from < ofHours.from) minutes.push({ from: range.from, to: ofHours.from })
+      if (ofHours.to < range.to) minutes.push({ from: ofHours.to, to: range.to })
+    }
+  }
+  const edges = [
+    ...(from === undefined ? [] : nonEmpty({ from, to: nanosOf(whole.from) })),
+    ...changed.map((range) => ({ from: nanosOf(range.from), to: nanosOf(range.to) })),
+    ...(to === undefined ? [] : nonEmpty({ from: nanosOf(whole.to), to })),
+  ]
+  return { hours, minutes, rows: joined(edges), changed }
+}
+
+function clip(ranges: readonly MinuteRange[], { from, to }: MinuteRange): readonly MinuteRange[] {
+  return ranges
+    .map((range) => ({ from: Math.max(range.from, from), to: Math.min(range.to, to) }))
+    .filter((range) => range.from < range.to)
+}
+
+/** What of a range lies between others, which are in order. */
+function rest({ from, to }: MinuteRange, others: readonly MinuteRange[]): readonly MinuteRange[] {
+  const starts = [from, ...others.map((other) => other.to)]
+  const ends = [...others.map((other) => other.from), to]
+  return starts
+    .map((start, index) => ({ from: start, to: ends[index] ?? to }))
+    .filter((range) => range.from < range.to)
+}
+
+function nonEmpty(range: NanoRange): readonly NanoRange[] {
+  return range.from < range.to ? [range] : []
+}
+
+function nanosOf(minute: number): bigint {
+  return BigInt(minute) * MINUTE_NANOS
+}
+
+/** Ranges in order, those that touch as one. */
+function joined(ranges: readonly NanoRange[]): readonly NanoRange[] {
+  const result: { from: bigint; to: bigint }[] = []
+  for (const range of ranges) {
+    const last = result.at(-1)
+    if (last?.to === range.from) last.to = range.to
+    else result.push({ ...range })
+  }
+  return result
+}

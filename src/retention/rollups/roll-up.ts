@@ -1,0 +1,131 @@
+import type pg from 'pg'
+import { coarse, type MinuteRange, multirange, parseMultirange } from './changed-minutes.ts'
+import { listServices } from './list-services.ts'
+import { columnsOf, type Rollup } from './rollup.ts'
+import { hourRowsSql, minuteRowsSql } from './rollup-sql.ts'
+
+/** What one transaction has rolled up. */
+export interface RolledUp {
+  /** Minutes that were rolled up, and those that are still to be, as far as they are over. */
+  readonly minutes: number
+  readonly left: number
+}
+
+/** Ranges of minutes of an hour that are read on their own: past it, also what lies between them. */
+const RANGES_OF_AN_HOUR = 4
+/** Above so many changes some are put together: those that wait for their time to be over, for one. */
+const MAX_CHANGES = 1000
+
+/**
+ * Rolls up what has changed in one hour, the newest that has changes and is over: in a transaction, by one snapshot, so that rollups and what {@link markChanged} has said are always those
+ * of the same rows. What commits meanwhile stays pending.
+ *
+ * @param before minutes since 1970: those before it are over.
+ */
+export async function rollUpNewestHour(
+  client: pg.ClientBase,
+  rollup: Rollup,
+  before: number,
+): Promise<RolledUp> {
+  await client.query('begin isolation level repeatable read')
+  const pending = await readPending(client, rollup, before)
+  const last = pending.ranges.at(-1)
+  if (last === undefined) {
+    await client.query('commit')
+    return { minutes: 0, left: 0 }
+  }
+  const hour = Math.floor((last.to - 1) / 60) * 60
+  const ranges = coarse(within(pending.ranges, { from: hour, to: hour + 60 }), RANGES_OF_AN_HOUR)
+  const services = await listServices(client)
+  for (const range of ranges) await rollUpMinutes(client, rollup, { range, services })
+  await rollUpHour(client, rollup, hour)
+  await settle(client, rollup, { ranges, compact: pending.changes > MAX_CHANGES })
+  await client.query('commit')
+  const minutes = count(within(pending.ranges, { from: hour, to: hour + 60 }))
+  return { minutes, left: count(pending.ranges) - minutes }
+}
+
+async function readPending(client: pg.ClientBase, { signal }: Rollup, before: number) {
+  const { rows } = await client.query<{ changes: number; pending: string | null }>(
+    `select count(*)::int as changes, (range_agg(pending) * int4multirange(int4range(null, $2)))::text as pending
+       from changed_minutes where signal = $1 and pending is not null`,
+    [signal, before],
+  )
+  return { changes: rows[0]?.changes ?? 0, ranges: parseMultirange(rows[0]?.pending ?? '') }
+}
+
+async function rollUpMinutes(
+  client: pg.ClientBase,
+  rollup: Rollup,
+  { range, services }: { readonly range: MinuteRange; readonly services: readonly string[] | undefined },
+): Promise<void> {
+  const { minutes, time } = rollup
+  const times = timesOf(range)
+  await client.query(`delete from ${minutes} where removal_id = 0 and minute >= $1 and minute < $2`, times)
+  const columns = columnsOf(rollup).join(', ')
+  const ofServices = services === undefined ? '' : 'and s.service = any($3)'
+  const where = `s.${time} >= $1::timestamptz and s.${time} < $2::timestamptz ${ofServices}`
+  await client.query(
+    `insert into ${minutes} (minute, ${columns})
+     select minute, ${columns} from (${minuteRowsSql(rollup, rollup.table, where)}) as rolled`,
+    services === undefined ? times : [...times, services],
+  )
+}
+
+async function rollUpHour(client: pg.ClientBase, rollup: Rollup, hour: number): Promise<void> {
+  const times = timesOf({ from: hour, to: hour + 60 })
+  await client.query(`delete from ${rollup.hours} where removal_id = 0 and hour >= $1 and hour < $2`, times)
+  const columns = columnsOf(rollup).join(', ')
+  await client.query(
+    `insert into ${rollup.hours} (hour, removal_id, ${columns})
+     select hour, removal_id, ${columns}
+       from (${hourRowsSql(rollup, 'removal_id = 0 and minute >= $1 and minute < $2')}) as rolled`,
+    times,
+  )
+}
+
+/** Takes what was rolled up off what is pending. Of many changes, what is left becomes one. */
+async function settle(
+  client: pg.ClientBase,
+  { signal }: Rollup,
+  { ranges, compact }: { readonly ranges: readonly MinuteRange[]; readonly compact: boolean },
+): Promise<void> {
+  const done = multirange(ranges)
+  if (!compact) {
+    await client.query(
+      `update changed_minutes
+          set pending = nullif(pending - $2::int4multirange, '{}'),
+              rolled_up_at = case when isempty(pending - $2::int4multirange) then now() end
+        where signal = $1 and pending && $2::int4multirange`,
+      [signal, done],
+    )
+    return
+  }
+  await client.query(
+    `insert into changed_minutes (signal, minutes, pending)
+     select $1, '{}', range_agg(pending) - $2::int4multirange from changed_minutes
+      where signal = $1 and pending is not null
+     having not isempty(range_agg(pending) - $2::int4multirange)`,
+    [signal, done],
+  )
+  await client.query(
+    `update changed_minutes set pending = null, rolled_up_at = now()
+      where signal = $1 and pending is not null and xid <> pg_current_xact_id()`,
+    [signal],
+  )
+}
+
+/** The parts of ranges that lie in another. */
+function within(ranges: readonly MinuteRange[], { from, to }: MinuteRange): readonly MinuteRange[] {
+  return ranges
+    .map((range) => ({ from: Math.max(range.from, from), to: Math.min(range.to, to) }))
+    .filter((range) => range.from < range.to)
+}
+
+function count(ranges: readonly MinuteRange[]): number {
+  return ranges.reduce((sum, { from, to }) => sum + to - from, 0)
+}
+
+function timesOf({ from, to }: MinuteRange): [string, string] {
+  return [new Date(from * 60_000).toISOString(), new Date(to * 60_000).toISOString()]
+}

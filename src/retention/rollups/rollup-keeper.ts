@@ -1,0 +1,111 @@
+import type pg from 'pg'
+import { cancelQuery } from '../../cancel-query.ts'
+import { sleep } from '../../lifecycle.ts'
+import type { Logger } from '../../logger.ts'
+import type { Metrics } from '../../metrics.ts'
+import { cutConnection } from '../../postgres-connection.ts'
+import { rollUpNewestHour } from './roll-up.ts'
+import { ROLLUPS, type Rollup } from './rollup.ts'
+import { tryToLockRollups, unlockRollups } from './rollup-lock.ts'
+
+export interface RollupKeeperOptions {
+  /** Of one connection, which is held while there is something to do. */
+  readonly pool: pg.Pool
+  readonly metrics: Pick<Metrics, 'rollupsPending' | 'rollupsMade'>
+  readonly logger: Logger
+  /** Between two looks. */
+  readonly intervalMs?: number
+  readonly now?: () => number
+}
+
+const INTERVAL_MS = 10_000
+/** A minute is rolled up so long after its end: most of what is late has come by then, and a minute is seldom rolled up twice. */
+const SETTLE_MS = 30_000
+/** What of one connection's time rollups may take; ingest and queries have the rest of the server. */
+const SHARE = 0.1
+/**
+ * What was taken up is remembered for an hour after that: a cached answer is no older (docs/decisions/0024-rollups.md). Counted from when it was taken up, and so from a time
+ * at which it had committed.
+ */
+const FORGET = `delete from changed_minutes where rolled_up_at < now() - interval '1 hour' and pending is null`
+
+/** Of metrics there are no rollups, only cached answers. */
+const TAKE_UP_METRICS = `
+  update changed_minutes set pending = null, rolled_up_at = now() where signal = 'metrics' and pending is not null`
+
+/**
+ * Makes rollups of what has changed, an hour at a time, the newest first, in one process of all. Every process may run one.
+ *
+ *     waiting ── interval ──▶ looking ── the lock is ours, and minutes that are over have changed ──▶ rolling up ──▶ pausing, nine times as long ──▶ looking
+ *        ▲                       │
+ *        └── nothing to do, another process does it, connection lost ──┘
+ *
+ * Nothing is kept but in the database: whoever comes next goes on.
+ */
+export class RollupKeeper {
+  readonly #options: RollupKeeperOptions
+  readonly #ended = new AbortController()
+  readonly #running: Promise<void>
+
+  constructor(options: RollupKeeperOptions) {
+    this.#options = options
+    this.#running = this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#ended.abort()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#ended
+    const { logger, intervalMs = INTERVAL_MS } = this.#options
+    while (!signal.aborted) {
+      try {
+        await this.#round()
+      } catch (error) {
+        if (!signal.aborted) logger.warn({ err: error }, 'rolling up failed; trying again')
+      }
+      await sleep(intervalMs, signal).catch(() => undefined)
+    }
+  }
+
+  async #round(): Promise<void> {
+    const { signal } = this.#ended
+    const client = await this.#options.pool.connect()
+    let cancelled: Promise<void> | undefined
+    const end = () => {
+      cancelled = cancelQuery(client).then(() => cutConnection(client, 'Rolling up was ended'))
+    }
+    signal.addEventListener('abort', end, { once: true })
+    let failed = true
+    try {
+      signal.throwIfAborted()
+      if (await tryToLockRollups(client)) {
+        for (const rollup of ROLLUPS) await this.#rollUp(client, rollup)
+        await client.query(TAKE_UP_METRICS)
+        await client.query(FORGET)
+        await unlockRollups(client)
+      }
+      failed = false
+    } finally {
+      signal.removeEventListener('abort', end)
+      await cancelled
+      // Closed, the connection gives back the lock and whatever was not committed.
+      client.release(failed)
+    }
+  }
+
+  async #rollUp(client: pg.ClientBase, rollup: Rollup): Promise<void> {
+    const { metrics, now = Date.now } = this.#options
+    for (;;) {
+      const startedAt = performance.now()
+      const before = Math.floor((now() - SETTLE_MS) / 60_000)
+      const { minutes, left } = await rollUpNewestHour(client, rollup, before)
+      metrics.rollupsMade.inc({ signal: rollup.signal }, minutes)
+      metrics.rollupsPending.set({ signal: rollup.signal }, left)
+      if (left === 0) return
+      await sleep((performance.now() - startedAt) * (1 / SHARE - 1), this.#ended.signal)
+    }
+  }
+}
