@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import fc from 'fast-check'
 import type pg from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createPool } from '../../src/pool.ts'
 import type { RecordFilter } from '../../src/repositories/filter.ts'
 import type { GroupedSource, Grouping } from '../../src/repositories/grouped-query.ts'
@@ -11,6 +11,7 @@ import {
   SPAN_STATISTICS,
   StatisticsRepository,
 } from '../../src/repositories/statistics-repository.ts'
+import { keepRollups } from '../../src/retention/rollups/keep-rollups.ts'
 import { rollUpNewestHour } from '../../src/retention/rollups/roll-up.ts'
 import { LOG_ROLLUP, SPAN_ROLLUP } from '../../src/retention/rollups/rollup.ts'
 import { LogWriter } from '../../src/writers/log-writer.ts'
@@ -185,6 +186,71 @@ test('answers from rollups are those from rows, whatever comes late and whenever
       }
       await expectEqual(question)
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   )
 })
+
+describe('rows that are taken away', () => {
+  const ALIGNED = QUESTION.map(({ filter: { from, to, ...filter }, ...question }) => ({
+    ...question,
+    filter: {
+      ...filter,
+      ...(from !== undefined && { from: (from / MINUTE) * MINUTE }),
+      ...(to !== undefined && { to: (to / MINUTE) * MINUTE }),
+    },
+  }))
+
+  test('stay in answers by rollups, and what comes late for their time is added', async () => {
+    const removal = fc.record({ of: fc.constantFrom('bot', 'shop'), before: fc.nat(HOURS * 60) })
+    let removalId = 0
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(SPAN, { minLength: 1, maxLength: 40 }),
+        fc.option(fc.integer({ min: START_MINUTE, max: END_MINUTE + 1 })),
+        removal,
+        fc.array(ALIGNED, { minLength: 1, maxLength: 4 }),
+        async (records, rolledUpBefore, { of, before }, questions) => {
+          await write('spans', records)
+          if (rolledUpBefore !== null) await rollUp(rolledUpBefore)
+          const asked = questions.filter(({ source }) => source !== 'levels')
+          const ask = () =>
+            Promise.all(
+              asked.map(({ source, filter, grouping }) => answer(SOURCES[source], filter, grouping)),
+            )
+          const answers = await ask()
+          removalId += 1
+          await remove({
+            removalId,
+            where: `service = '${of}' and start_time < to_timestamp(${(START_MINUTE + before) * 60})`,
+          })
+          expect(await ask()).toEqual(answers)
+          await rollUp(END_MINUTE + 1)
+          expect(await ask()).toEqual(answers)
+        },
+      ),
+      { numRuns: 12 },
+    )
+    const [before] = await answer(SPAN_STATISTICS, { limit: null }, { by: [], step: undefined })
+    await write('spans', fc.sample(SPAN, 30))
+    const [after] = await answer(SPAN_STATISTICS, { limit: null }, { by: [], step: undefined })
+    expect(Number((after as { count: number }).count)).toBe((before as { count: number }).count + 30)
+  })
+})
+
+/** As retention does, in two parts. */
+async function remove({ removalId, where }: { removalId: number; where: string }): Promise<void> {
+  const client = await pool.connect()
+  try {
+    for (const half of ['record_index % 2 = 0', 'true']) {
+      await client.query('begin')
+      await client.query(
+        `create temporary table removed on commit drop as select * from spans where ${where} and ${half}`,
+      )
+      await keepRollups(client, SPAN_ROLLUP, { removalId: String(removalId), relation: 'removed' })
+      await client.query(`delete from spans where ${where} and ${half}`)
+      await client.query('commit')
+    }
+  } finally {
+    client.release()
+  }
+}

@@ -79,7 +79,7 @@ async function rollUpHour(client: pg.ClientBase, rollup: Rollup, hour: number): 
   await client.query(
     `insert into ${rollup.hours} (hour, removal_id, ${columns})
      select hour, removal_id, ${columns}
-       from (${hourRowsSql(rollup, 'removal_id = 0 and minute >= $1 and minute < $2')}) as rolled`,
+       from (${hourRowsSql(rollup, rollup.minutes, 'removal_id = 0 and minute >= $1 and minute < $2')}) as rolled`,
     times,
   )
 }

@@ -35,12 +35,16 @@ export function minuteRowsSql(rollup: Rollup, relation: string, where: string): 
     group by ${['minute', ...keyNames].join(', ')}`
 }
 
-/** SQL of rollups of hours, from rollups of minutes: columns `hour`, `removal_id` and {@link columnsOf}. */
-export function hourRowsSql(rollup: Rollup, where: string): string {
+/**
+ * SQL of rollups of hours, from rollups of minutes: columns `hour`, `removal_id` and {@link columnsOf}.
+ *
+ * @param relation has the rollups of minutes.
+ */
+export function hourRowsSql(rollup: Rollup, relation: string, where: string): string {
   const keys = Object.keys(rollup.keys)
   const common = `date_bin('1 hour', minute, ${EPOCH}) as hour, removal_id`
   const grouped = ['hour', 'removal_id', ...keys]
-  const source = `(select ${common}, ${columnsOf(rollup).join(', ')} from ${rollup.minutes} where ${where})`
+  const source = `(select ${common}, ${columnsOf(rollup).join(', ')} from ${relation} where ${where})`
   const merged = Object.entries(rollup.measures).map(([name, [, merge]]) => `${merge}(${name}) as ${name}`)
   const arrays = Object.keys(rollup.sketches).flatMap((name, index) => [
     `array_agg(bucket order by bucket) filter (where part = ${index + 1}) as ${name}_buckets`,
