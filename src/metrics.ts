@@ -113,6 +113,11 @@ export function createMetrics() {
       registers,
     }),
     rollupsMade: counter('rollups_made_total', 'Rollups of minutes that were made, also anew', ['signal']),
+    cachedAnswers: counter(
+      'cached_answers_total',
+      'Questions to the cache of answers, by what became of them: hit, miss, stale (what was asked about has changed), too_large',
+      ['outcome'],
+    ),
     tailRecordsSent: counter('tail_records_sent_total', 'Records given to those who watch a tail', [
       'signal',
     ]),

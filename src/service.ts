@@ -14,6 +14,7 @@ import { IngestWorker } from './ingest/ingest-worker.ts'
 import { StreamKeeper } from './ingest/stream-keeper.ts'
 import { createReleasers, type Releasers } from './lifecycle.ts'
 import type { Logger } from './logger.ts'
+import type { CacheOutcome } from './metrics/cache-outcome.ts'
 import { registerGauges } from './metrics/register-gauges.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { migrate } from './migrate.ts'
@@ -33,6 +34,7 @@ import { DeadLetterRepository } from './repositories/dead-letter-repository.ts'
 import { EvaluationRepository } from './repositories/evaluation-repository.ts'
 import { LogRecordRepository } from './repositories/log-record-repository.ts'
 import { MetricRepository } from './repositories/metric-repository.ts'
+import { ResultCache } from './repositories/result-cache.ts'
 import { ServiceRepository } from './repositories/service-repository.ts'
 import { SessionRepository } from './repositories/session-repository.ts'
 import { StatisticsRepository } from './repositories/statistics-repository.ts'
@@ -147,7 +149,7 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
     limits: settings,
     metrics,
     readiness,
-    repositories: api && createRepositories(api),
+    repositories: api && createRepositories(api, createCache(options, { commands, metrics })),
     tail: tails && { tails, maxWatchers: settings.tailMaxWatchers },
     otlp: otlp && {
       receiver: otlp.receiver,
@@ -356,16 +358,26 @@ function openTails(options: ServiceOptions, { releasers, ...needs }: TailNeeds):
   })
 }
 
-function createRepositories(pool: pg.Pool) {
+function createCache(
+  { settings }: ServiceOptions,
+  { commands, metrics }: Pick<IngestNeeds, 'commands' | 'metrics'>,
+): ResultCache | undefined {
+  const { resultCacheMaxBytes: maxBytes, streamPrefix: prefix } = settings
+  if (maxBytes === 0) return undefined
+  const onOutcome = (outcome: CacheOutcome) => metrics.cachedAnswers.inc({ outcome })
+  return new ResultCache({ redis: commands, prefix, maxBytes, onOutcome })
+}
+
+function createRepositories(pool: pg.Pool, cache: ResultCache | undefined) {
   return {
     traces: new TraceRepository(pool),
     logRecords: new LogRecordRepository(pool),
-    metrics: new MetricRepository(pool),
+    metrics: new MetricRepository(pool, cache),
     deadLetters: new DeadLetterRepository(pool),
     evaluations: new EvaluationRepository(pool),
     services: new ServiceRepository(pool),
     sessions: new SessionRepository(pool),
-    statistics: new StatisticsRepository(pool),
+    statistics: new StatisticsRepository(pool, cache),
   }
 }
 

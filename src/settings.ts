@@ -59,6 +59,7 @@ export interface Settings {
   readonly ledgerKeepDays: number
   readonly writeConcurrency: number
   readonly databasePoolMax: number
+  readonly resultCacheMaxBytes: number
   readonly tailMaxWatchers: number
   readonly recordMaxBytes: number
   readonly recordMaxDepth: number
@@ -239,6 +240,12 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
   ledgerKeepDays: integer(7, 1, 3650, 'Days for which it is known what was ingested, at least.'),
   writeConcurrency: integer(2, 1, 16, 'Batches of one telemetry signal that are written at the same time.'),
   databasePoolMax: integer(10, 2, 1000, 'PostgreSQL connections that queries of the API use, at most.'),
+  resultCacheMaxBytes: bytes(
+    32 * MIB,
+    0,
+    GIB,
+    'Memory of Redis that answers of statistics take, at most; 0 keeps none.',
+  ),
   tailMaxWatchers: integer(2000, 1, 100_000, 'Tails that may be open at once, each of one client.'),
   recordMaxBytes: bytes(MIB, KIB, 16 * MIB, 'Size past which a record is refused.'),
   recordMaxDepth: integer(32, 1, 128, 'Nesting past which a record is refused.'),

@@ -69,6 +69,7 @@ const GROUPS: { readonly [K in keyof Settings]: keyof typeof HEADINGS } = {
   statementTimeoutMs: 'http',
   pageMaxRows: 'http',
   exportMaxRows: 'http',
+  resultCacheMaxBytes: 'http',
   tailMaxWatchers: 'http',
   shutdownTimeoutMs: 'process',
   logLevel: 'process',

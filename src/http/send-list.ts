@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { KnownRows } from '../repositories/known-rows.ts'
 import { clientGone } from './client-gone.ts'
 import { jsonList } from './encoders/json-list.ts'
 import { ndjsonBody } from './encoders/ndjson-body.ts'
@@ -37,12 +38,32 @@ export async function sendList(
   if (format === 'ndjson') {
     const rows = await read(readExportLimit(query, limits), clientGone(reply))
     if (rows === undefined) return undefined
+    if (isWhatTheyHave(request, reply, { rows, format })) return notModified(reply, rows)
     reply.type(contentTypeOf(format))
     return sendBody(request, reply, ndjsonBody(rows, rowsPerChunk))
   }
   const limit = readPageLimit(query, limits, limits.pageMaxRows)
   const rows = await read(limit + 1, clientGone(reply))
   if (rows === undefined) return undefined
+  if (isWhatTheyHave(request, reply, { rows, format })) return notModified(reply, rows)
   reply.type(contentTypeOf(format))
   return sendBody(request, reply, jsonList(rows, limit))
+}
+
+/** Of rows that are known, tells what they are called, and whether that is what the client has (RFC 9110, 13.1.2). Weak: it is the same when it is compressed. */
+function isWhatTheyHave(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { rows, format }: { readonly rows: Readable; readonly format: string },
+): boolean {
+  if (!(rows instanceof KnownRows)) return false
+  const etag = `W/"${rows.etag}-${format}"`
+  reply.headers({ etag, 'cache-control': 'no-cache' })
+  const theirs = (request.headers['if-none-match'] ?? '').split(',').map((each) => each.trim())
+  return theirs.includes(etag) || theirs.includes('*')
+}
+
+function notModified(reply: FastifyReply, rows: Readable): FastifyReply {
+  rows.destroy()
+  return reply.code(304).send()
 }

@@ -1,9 +1,11 @@
+import type { TelemetrySignal } from '../models/telemetry-signal.ts'
 import { type FilterColumns, type RecordFilter, whereSql } from './filter.ts'
 import type { RolledSource } from './rollups/rolled-source.ts'
 import type { SqlQuery } from './stream-rows.ts'
 
 /** What of a view is counted and measured, and by what it can be grouped. */
 export interface GroupedSource {
+  readonly signal: TelemetrySignal
   readonly view: string
   readonly columns: FilterColumns
   /** The word for each group, and its column. */

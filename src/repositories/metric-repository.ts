@@ -1,11 +1,12 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
 import { type FilterColumns, type RecordFilter, whereSql } from './filter.ts'
-import type { MetricQuery } from './metrics/metric-query.ts'
+import { LOOKBACK, type MetricQuery } from './metrics/metric-query.ts'
 import { queryMetric } from './metrics/query-metric.ts'
 import { SERIES_COLUMNS } from './metrics/series-sql.ts'
 import { pageRecords } from './page-records.ts'
 import type { RecordSource } from './record-source.ts'
+import type { ResultCache } from './result-cache.ts'
 import { type StreamOptions, streamRecords } from './stream-records.ts'
 import { streamRows } from './stream-rows.ts'
 
@@ -69,9 +70,11 @@ export const POINTS: RecordSource = {
 /** Reads metrics. */
 export class MetricRepository {
   readonly #pool: pg.Pool
+  readonly #cache: ResultCache | undefined
 
-  constructor(pool: pg.Pool) {
+  constructor(pool: pg.Pool, cache?: ResultCache) {
     this.#pool = pool
+    this.#cache = cache
   }
 
   /** Metric definitions by name: a stream of rows with one column, the definition as JSON text. */
@@ -128,8 +131,17 @@ export class MetricRepository {
     return streamRows(this.#pool, { text, values }, signal)
   }
 
-  /** A time series: see {@link queryMetric}. */
-  queryMetric(query: MetricQuery, signal: AbortSignal): Promise<Readable | undefined> {
-    return queryMetric(this.#pool, query, signal)
+  /** A time series: see {@link queryMetric}. With a cache, {@link ResultCache.answer}. */
+  async queryMetric(query: MetricQuery, signal: AbortSignal): Promise<Readable | undefined> {
+    const read = () => queryMetric(this.#pool, query, signal)
+    const { from, to } = query.conditions
+    // A rate that has no end is of the time until now.
+    if (this.#cache === undefined || (to === undefined && query.aggregates.includes('rate'))) return read()
+    const since = from === undefined ? undefined : from - LOOKBACK
+    return this.#cache.answer(
+      this.#pool,
+      { from: since, to, signal: 'metrics', question: query, read },
+      signal,
+    )
   }
 }

@@ -10,6 +10,7 @@ import { SPAN_COLUMNS } from './trace-repository.ts'
 const AROUND = 3_600_000_000_000n
 
 const OPERATIONS: GroupedSource = {
+  signal: 'traces',
   view: 'span_view',
   columns: SPAN_COLUMNS,
   groups: { service: 'service', name: 'name', kind: 'kind' },

@@ -4,14 +4,16 @@ import { CALL_TEXTS, type RecordFilter } from './filter.ts'
 import { type GroupedSource, type Grouping, groupedQuery, quantiles } from './grouped-query.ts'
 import { LOG_RECORD_COLUMNS } from './log-record-repository.ts'
 import { POINT_COLUMNS } from './metric-repository.ts'
+import type { ResultCache } from './result-cache.ts'
 import { readPieces } from './rollups/read-pieces.ts'
 import { knowRollups, rolledQuery } from './rollups/rolled-query.ts'
 import { ROLLED_LLM_USAGE, ROLLED_LOG_LEVELS, ROLLED_SPAN_STATISTICS } from './rollups/rolled-source.ts'
-import { streamRows, streamSnapshot } from './stream-rows.ts'
+import { type SqlQuery, streamRows, streamSnapshot } from './stream-rows.ts'
 import { SPAN_COLUMNS } from './trace-repository.ts'
 
 /** `{count, errorCount, errorRate, durationNs: {p50, p90, p95, p99}}` of spans. */
 export const SPAN_STATISTICS: GroupedSource = {
+  signal: 'traces',
   view: 'span_view',
   columns: SPAN_COLUMNS,
   groups: {
@@ -35,6 +37,7 @@ export const SPAN_STATISTICS: GroupedSource = {
  * models: cost in US dollars, the last two quantiles.
  */
 export const LLM_USAGE: GroupedSource = {
+  signal: 'traces',
   view: 'llm_calls',
   columns: {
     time: 'start_time',
@@ -67,6 +70,7 @@ export const LLM_USAGE: GroupedSource = {
 
 /** `{count}` of log records by level. */
 export const LOG_LEVELS: GroupedSource = {
+  signal: 'logs',
   view: 'log_view',
   columns: LOG_RECORD_COLUMNS,
   groups: { level: 'level', service: 'service', environment: 'environment', eventName: 'event_name' },
@@ -77,6 +81,7 @@ export const LOG_LEVELS: GroupedSource = {
 
 /** `{points, series, newestUnixNano}` of metrics. */
 export const METRIC_STATISTICS: GroupedSource = {
+  signal: 'metrics',
   view: 'point_view',
   columns: POINT_COLUMNS,
   groups: { name: 'name', type: 'type', unit: 'unit', service: 'service', environment: 'environment' },
@@ -87,14 +92,16 @@ export const METRIC_STATISTICS: GroupedSource = {
 /** Counts and measures what is stored. */
 export class StatisticsRepository {
   readonly #pool: pg.Pool
+  readonly #cache: ResultCache | undefined
 
-  constructor(pool: pg.Pool) {
+  constructor(pool: pg.Pool, cache?: ResultCache) {
     this.#pool = pool
+    this.#cache = cache
   }
 
   /**
    * The groups of the records that match: a stream of rows as {@link groupedQuery} says. Where rollups know enough they answer, and rows only for what these do not have; the answer is the
-   * same, and has what retention has taken away, too.
+   * same, and has what retention has taken away, too. With a cache, {@link ResultCache.answer}.
    */
   streamGroups(
     source: GroupedSource,
@@ -102,6 +109,21 @@ export class StatisticsRepository {
     { signal, ...grouping }: Grouping & { readonly signal: AbortSignal },
   ): Promise<Readable> {
     const ofRows = groupedQuery(source, filter, grouping)
+    const read = () => this.#read(source, { filter, grouping, ofRows }, signal)
+    if (this.#cache === undefined) return read()
+    const { from, to } = filter
+    return this.#cache.answer(this.#pool, { from, to, signal: source.signal, question: ofRows, read }, signal)
+  }
+
+  #read(
+    source: GroupedSource,
+    {
+      filter,
+      grouping,
+      ofRows,
+    }: { readonly filter: RecordFilter; readonly grouping: Grouping; readonly ofRows: SqlQuery },
+    signal: AbortSignal,
+  ): Promise<Readable> {
     const { rolled, columns: asked } = source
     if (rolled === undefined || !knowRollups(rolled, { ...grouping, filter, asked }))
       return streamRows(this.#pool, ofRows, signal)
