@@ -1,4 +1,4 @@
--- Rollups: what was counted and measured, a row for each minute (and each hour) and everything that rows have in common. They answer in
+-- Rollups: what was counted and measured, a row for each minute (and hour, and day) and everything that rows have in common. They answer in
 -- place of the rows wherever a question asks for no more (docs/decisions/0024-rollups.md), and outlive them.
 
 -- Which minutes (since 1970) of a signal a transaction wrote, changed or took rows of: one row a transaction, committed with it. So a snapshot that
@@ -17,13 +17,17 @@ create index changed_minutes_xid on changed_minutes (signal, xid);
 create index changed_minutes_pending on changed_minutes (signal) where pending is not null;
 create index changed_minutes_rolled_up_at on changed_minutes (rolled_up_at) where rolled_up_at is not null;
 
--- Durations are kept as DDSketch does (Masson, Rim, Lee: DDSketch, VLDB 2019): a bucket takes all values that are within 1 % of its middle.
--- 0.0200006667 is ln(1.01 / 0.99).
+-- Durations are kept as DDSketch does (Masson, Rim, Lee: DDSketch, VLDB 2019): a bucket takes all values that are within 2 % of its middle.
+-- 0.0400053346 is ln(1.02 / 0.98). What is not above 0 is in bucket 0.
 create function sketch_bucket(value bigint) returns smallint language sql immutable parallel safe
-  return case when value is null then null when value <= 0 then -1 else ceil(ln(value::double precision) / 0.0200006667)::smallint end;
+  return case when value is null then null when value <= 0 then 0 else 1 + ceil(ln(value::double precision) / 0.0400053346)::smallint end;
 
 create function sketch_value(bucket smallint) returns bigint language sql immutable parallel safe
-  return case when bucket is null then null when bucket < 0 then 0 else round(exp((bucket - 1) * 0.0200006667) * 1.01)::bigint end;
+  return case when bucket is null then null when bucket = 0 then 0 else round(exp((bucket - 2) * 0.0400053346) * 1.02)::bigint end;
+
+-- A sketch as one number: twelve decimal digits for each bucket, the first last. So sum() adds up all buckets of many sketches at once.
+create function sketch_of(buckets smallint[], counts bigint[]) returns numeric language sql immutable parallel safe
+  return (select sum((one_count || 'e' || 12 * bucket)::numeric) from unnest(buckets, counts) as b (bucket, one_count));
 
 -- `removal_id` is 0 of rows that are there; of rows that retention has taken away it says by which removal: these stay as they are.
 create table span_rollup_minutes (
@@ -53,7 +57,7 @@ create table span_rollup_minutes (
   duration_max bigint,
   first_token_min bigint,
   first_token_max bigint,
-  -- A bucket may come several times.
+  -- Sparse: of a minute there is little. A bucket may come several times.
   duration_buckets smallint[],
   duration_counts bigint[],
   first_token_buckets smallint[],
@@ -64,6 +68,11 @@ comment on column span_rollup_minutes.is_call is 'whether the spans are calls to
 
 create table span_rollup_hours (like span_rollup_minutes including defaults including comments);
 alter table span_rollup_hours rename column minute to hour;
+alter table span_rollup_hours drop column duration_buckets, drop column duration_counts, drop column first_token_buckets, drop column first_token_counts;
+alter table span_rollup_hours add column duration_sketch numeric, add column first_token_sketch numeric;
+
+create table span_rollup_days (like span_rollup_hours including defaults including comments);
+alter table span_rollup_days rename column hour to day;
 
 create table log_rollup_minutes (
   minute timestamptz not null,
@@ -78,10 +87,15 @@ create table log_rollup_minutes (
 create table log_rollup_hours (like log_rollup_minutes including defaults);
 alter table log_rollup_hours rename column minute to hour;
 
+create table log_rollup_days (like log_rollup_hours including defaults);
+alter table log_rollup_days rename column hour to day;
+
 create index span_rollup_minutes_minute on span_rollup_minutes (minute);
 create index span_rollup_hours_hour on span_rollup_hours (hour);
+create index span_rollup_days_day on span_rollup_days (day);
 create index log_rollup_minutes_minute on log_rollup_minutes (minute);
 create index log_rollup_hours_hour on log_rollup_hours (hour);
+create index log_rollup_days_day on log_rollup_days (day);
 -- What was taken away, which is asked for beside rows.
 create index span_rollup_minutes_removed on span_rollup_minutes (minute) where removal_id <> 0;
 create index log_rollup_minutes_removed on log_rollup_minutes (minute) where removal_id <> 0;

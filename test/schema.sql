@@ -60,14 +60,21 @@ CREATE OR REPLACE FUNCTION public.sketch_bucket(value bigint)
  RETURNS smallint
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN (value IS NULL) THEN NULL::integer WHEN (value <= 0) THEN '-1'::integer ELSE ((ceil((ln((value)::double precision) / (0.0200006667)::double precision)))::smallint)::integer END
+RETURN CASE WHEN (value IS NULL) THEN NULL::integer WHEN (value <= 0) THEN 0 ELSE (1 + (ceil((ln((value)::double precision) / (0.0400053346)::double precision)))::smallint) END
+;
+
+CREATE OR REPLACE FUNCTION public.sketch_of(buckets smallint[], counts bigint[])
+ RETURNS numeric
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (SELECT sum((((b.one_count || 'e'::text) || (12 * b.bucket)))::numeric) AS sum FROM UNNEST(sketch_of.buckets, sketch_of.counts) b(bucket, one_count))
 ;
 
 CREATE OR REPLACE FUNCTION public.sketch_value(bucket smallint)
  RETURNS bigint
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN (bucket IS NULL) THEN NULL::bigint WHEN (bucket < 0) THEN (0)::bigint ELSE (round((exp((((bucket - 1))::numeric * 0.0200006667)) * 1.01)))::bigint END
+RETURN CASE WHEN (bucket IS NULL) THEN NULL::bigint WHEN (bucket = 0) THEN (0)::bigint ELSE (round((exp((((bucket - 2))::numeric * 0.0400053346)) * 1.02)))::bigint END
 ;
 
 CREATE OR REPLACE FUNCTION public.span_rows(since timestamp with time zone, until timestamp with time zone)
@@ -337,6 +344,16 @@ create table log_records (
   dropped_attributes_count bigint
 ) partition by RANGE ("time");
 
+create table log_rollup_days (
+  day timestamp with time zone not null,
+  removal_id bigint default 0 not null,
+  count bigint not null,
+  severity_number smallint not null,
+  service text not null,
+  environment text,
+  event_name text
+);
+
 create table log_rollup_hours (
   hour timestamp with time zone not null,
   removal_id bigint default 0 not null,
@@ -446,6 +463,37 @@ create table span_contents (
   attributes jsonb not null
 ) partition by RANGE (start_time);
 
+create table span_rollup_days (
+  day timestamp with time zone not null,
+  removal_id bigint default 0 not null,
+  count bigint not null,
+  error_count bigint not null,
+  count_without_cost bigint not null,
+  kind smallint not null,
+  status_code smallint not null,
+  is_call boolean not null,
+  service text not null,
+  name text not null,
+  environment text,
+  operation text,
+  provider text,
+  model text,
+  prompt_name text,
+  prompt_version text,
+  input_tokens numeric,
+  output_tokens numeric,
+  cached_tokens numeric,
+  cache_creation_tokens numeric,
+  reasoning_tokens numeric,
+  cost numeric,
+  duration_min bigint,
+  duration_max bigint,
+  first_token_min bigint,
+  first_token_max bigint,
+  duration_sketch numeric,
+  first_token_sketch numeric
+);
+
 create table span_rollup_hours (
   hour timestamp with time zone not null,
   removal_id bigint default 0 not null,
@@ -473,10 +521,8 @@ create table span_rollup_hours (
   duration_max bigint,
   first_token_min bigint,
   first_token_max bigint,
-  duration_buckets smallint[],
-  duration_counts bigint[],
-  first_token_buckets smallint[],
-  first_token_counts bigint[]
+  duration_sketch numeric,
+  first_token_sketch numeric
 );
 
 create table span_rollup_minutes (
@@ -587,6 +633,8 @@ CREATE INDEX log_records_service_time ON ONLY log_records USING btree (service, 
 
 CREATE INDEX log_records_trace_id ON ONLY log_records USING btree (trace_id) WHERE (trace_id IS NOT NULL);
 
+CREATE INDEX log_rollup_days_day ON log_rollup_days USING btree (day);
+
 CREATE INDEX log_rollup_hours_hour ON log_rollup_hours USING btree (hour);
 
 CREATE INDEX log_rollup_minutes_minute ON log_rollup_minutes USING btree (minute);
@@ -604,6 +652,8 @@ CREATE INDEX metrics_name ON metrics USING btree (name);
 CREATE INDEX resources_service ON resources USING btree (service);
 
 CREATE INDEX span_contents_trace_id ON ONLY span_contents USING btree (trace_id);
+
+CREATE INDEX span_rollup_days_day ON span_rollup_days USING btree (day);
 
 CREATE INDEX span_rollup_hours_hour ON span_rollup_hours USING btree (hour);
 
@@ -1194,6 +1244,8 @@ comment on column evaluations.signal is 'traces or logs: whose stream the entry 
 comment on column evaluations.trace_id is 'with span_id the span that is judged, alone the trace';
 
 comment on column metric_points.value_integer is 'the exact value when it is an integer past 2^53; value then holds its nearest double';
+
+comment on column span_rollup_days.is_call is 'whether the spans are calls to models: those of the view llm_calls';
 
 comment on column span_rollup_hours.is_call is 'whether the spans are calls to models: those of the view llm_calls';
 

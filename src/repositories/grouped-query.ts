@@ -49,7 +49,7 @@ export function groupedQuery(source: GroupedSource, filter: RecordFilter, { by, 
 }
 
 /**
- * SQL of the quantiles of a column, as an object; null where there is no value. They are told as rollups know them: within 1 % of the value, and
+ * SQL of the quantiles of a column, as an object; null where there is no value. They are told as rollups know them: within 2 % of the value, and
  * never beyond the least and the greatest one.
  */
 export function quantiles(column: string): string {

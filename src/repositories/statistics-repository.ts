@@ -8,6 +8,7 @@ import type { ResultCache } from './result-cache.ts'
 import { readPieces } from './rollups/read-pieces.ts'
 import { knowRollups, rolledQuery } from './rollups/rolled-query.ts'
 import { ROLLED_LLM_USAGE, ROLLED_LOG_LEVELS, ROLLED_SPAN_STATISTICS } from './rollups/rolled-source.ts'
+import { withQuantiles } from './rollups/with-quantiles.ts'
 import { type SqlQuery, streamRows, streamSnapshot } from './stream-rows.ts'
 import { SPAN_COLUMNS } from './trace-repository.ts'
 
@@ -115,7 +116,7 @@ export class StatisticsRepository {
     return this.#cache.answer(this.#pool, { from, to, signal: source.signal, question: ofRows, read }, signal)
   }
 
-  #read(
+  async #read(
     source: GroupedSource,
     {
       filter,
@@ -127,7 +128,7 @@ export class StatisticsRepository {
     const { rolled, columns: asked } = source
     if (rolled === undefined || !knowRollups(rolled, { ...grouping, filter, asked }))
       return streamRows(this.#pool, ofRows, signal)
-    return streamSnapshot(
+    const rows = await streamSnapshot(
       this.#pool,
       async (client) => {
         const known = await readPieces(client, rolled.rollup, { ...grouping, ...filter })
@@ -135,5 +136,6 @@ export class StatisticsRepository {
       },
       signal,
     )
+    return withQuantiles(rows, rolled)
   }
 }

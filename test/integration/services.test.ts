@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually } from '../helpers/eventually.ts'
 import { startTestService, type TestService } from '../helpers/test-service.ts'
-import { withinOnePercent } from '../helpers/within-one-percent.ts'
+import { withinTwoPercent } from '../helpers/within-two-percent.ts'
 
 const NOW = BigInt(Date.now()) * 1_000_000n
 const HOUR = 3_600_000_000_000n
@@ -111,7 +111,7 @@ describe('dependencies', () => {
     Object.fromEntries(
       ['p50', 'p90', 'p95', 'p99'].map((name, index) => [
         name,
-        withinOnePercent((ms[index] ?? ms.at(-1) ?? 0) * 1e6),
+        withinTwoPercent((ms[index] ?? ms.at(-1) ?? 0) * 1e6),
       ]),
     )
 

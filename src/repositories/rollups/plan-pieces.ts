@@ -9,6 +9,7 @@ export interface NanoRange {
 
 /** What of a time range is answered by what. Minutes are since 1970; infinite where the range has no end. */
 export interface Pieces {
+  readonly days: readonly MinuteRange[]
   readonly hours: readonly MinuteRange[]
   readonly minutes: readonly MinuteRange[]
   /** By rows: what is not a whole minute, and minutes that have changed. */
@@ -26,38 +27,54 @@ export interface PiecesOptions {
 }
 
 export const MINUTE_NANOS = 60_000_000_000n
-const HOUR_NANOS = 60n * MINUTE_NANOS
+const MINUTES_OF_AN_HOUR = 60
+const MINUTES_OF_A_DAY = 1440
 /** Above it, changed minutes that are close are read as one range. */
 const MAX_CHANGED = 16
 
-/** Takes hours where they are whole, lie in a step, and none of their minutes has changed; then minutes; then rows. */
+/** Takes days where they are whole, lie in a step, and none of their minutes has changed; then hours, then minutes, then rows. */
 export function planPieces({ from, to, step, pending }: PiecesOptions): Pieces {
   const whole = {
     from: from === undefined ? Number.NEGATIVE_INFINITY : Number(-floorDivide(-from, MINUTE_NANOS)),
     to: to === undefined ? Number.POSITIVE_INFINITY : Number(floorDivide(to, MINUTE_NANOS)),
   }
   if (whole.from >= whole.to) {
-    const none = { hours: [], minutes: [], changed: [] }
+    const none = { days: [], hours: [], minutes: [], changed: [] }
     return { ...none, rows: from === undefined || to === undefined ? [] : nonEmpty({ from, to }) }
   }
   const changed = coarse(clip(pending, whole), MAX_CHANGED)
-  const hours: MinuteRange[] = []
-  const minutes: MinuteRange[] = []
-  for (const range of rest(whole, changed)) {
-    const ofHours = { from: Math.ceil(range.from / 60) * 60, to: Math.floor(range.to / 60) * 60 }
-    if ((step !== undefined && step % HOUR_NANOS !== 0n) || ofHours.from >= ofHours.to) minutes.push(range)
-    else {
-      hours.push(ofHours)
-      if (range.from < ofHours.from) minutes.push({ from: range.from, to: ofHours.from })
-      if (ofHours.to < range.to) minutes.push({ from: ofHours.to, to: range.to })
-    }
-  }
+  const fits = (minutes: number) => step === undefined || step % (BigInt(minutes) * MINUTE_NANOS) === 0n
+  const [days, notDays] = takeWhole(
+    rest(whole, changed),
+    fits(MINUTES_OF_A_DAY) ? MINUTES_OF_A_DAY : undefined,
+  )
+  const [hours, minutes] = takeWhole(notDays, fits(MINUTES_OF_AN_HOUR) ? MINUTES_OF_AN_HOUR : undefined)
   const edges = [
     ...(from === undefined ? [] : nonEmpty({ from, to: nanosOf(whole.from) })),
     ...changed.map((range) => ({ from: nanosOf(range.from), to: nanosOf(range.to) })),
     ...(to === undefined ? [] : nonEmpty({ from: nanosOf(whole.to), to })),
   ]
-  return { hours, minutes, rows: joined(edges), changed }
+  return { days, hours, minutes, rows: joined(edges), changed }
+}
+
+/** The whole units of ranges, and what is left of them. */
+function takeWhole(
+  ranges: readonly MinuteRange[],
+  unit: number | undefined,
+): readonly [taken: readonly MinuteRange[], left: readonly MinuteRange[]] {
+  if (unit === undefined) return [[], ranges]
+  const taken: MinuteRange[] = []
+  const left: MinuteRange[] = []
+  for (const range of ranges) {
+    const inner = { from: Math.ceil(range.from / unit) * unit, to: Math.floor(range.to / unit) * unit }
+    if (inner.from >= inner.to) left.push(range)
+    else {
+      taken.push(inner)
+      if (range.from < inner.from) left.push({ from: range.from, to: inner.from })
+      if (inner.to < range.to) left.push({ from: inner.to, to: range.to })
+    }
+  }
+  return [taken, left]
 }
 
 function clip(ranges: readonly MinuteRange[], { from, to }: MinuteRange): readonly MinuteRange[] {

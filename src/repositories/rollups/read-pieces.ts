@@ -32,7 +32,7 @@ export async function readPieces(
     ],
   )
   const pieces = planPieces({ from, to, step, pending: parseMultirange(rows[0]?.pending ?? '') })
-  const isRolled = pieces.hours.length > 0 || pieces.minutes.length > 0
+  const isRolled = [pieces.days, pieces.hours, pieces.minutes].some((ranges) => ranges.length > 0)
   if (!isRolled && (rows[0]?.removed !== true || pieces.rows.length === 0)) return undefined
   return { pieces, services: service === undefined ? await listServices(client) : [service] }
 }

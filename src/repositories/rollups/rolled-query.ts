@@ -1,6 +1,6 @@
 import type { MinuteRange } from '../../retention/rollups/changed-minutes.ts'
-import { columnsOf } from '../../retention/rollups/rollup.ts'
-import { longSql, minuteRowsSql } from '../../retention/rollups/rollup-sql.ts'
+import { sketchedColumns } from '../../retention/rollups/rollup.ts'
+import { minuteRowsSql, sketchedSql } from '../../retention/rollups/rollup-sql.ts'
 import {
   beforeSql,
   type FilterColumns,
@@ -54,9 +54,12 @@ export interface RolledQuestion extends Grouping {
   readonly services: readonly string[] | undefined
 }
 
-/** As `groupedQuery`, from rollups and, where these do not have it, from rows. */
+/**
+ * As `groupedQuery`, from rollups and, where these do not have it, from rows. The quantiles are null; in three columns for each comes what {@link withQuantiles} makes them of: the
+ * sketch, the least and the greatest value.
+ */
 export function rolledQuery(source: RolledSource, question: RolledQuestion): SqlQuery {
-  const { rollup, only, columns, groups, measures, order } = source
+  const { only, columns, groups, measures, quantiles, order } = source
   const { by, step, filter } = question
   const { from: _, to: __, ...conditions } = filter
   const { where, values } = whereSql(conditions, columns)
@@ -64,27 +67,23 @@ export function rolledQuery(source: RolledSource, question: RolledQuestion): Sql
   const words = by.map((word) => groups[word] ?? 'null')
   const width = step && parameter(step)
   const time = width && `div(extract(epoch from bucket) * 1000000000, ${width}) * ${width}`
-  const named = [
-    ...(time === undefined ? [] : [`${time} as step_time`]),
-    ...words.map((sql, index) => `${sql} as word_${index}`),
+  const keys = [...(time === undefined ? [] : [time]), ...words]
+  const members = [
+    ...(time === undefined ? [] : [`'timeUnixNano', (${time})::text`]),
+    ...by.map((word, index) => `'${word}', ${words[index]}`),
+    measures,
+    ...Object.keys(quantiles).map((member) => `'${member}', null`),
   ]
-  const names = words.map((_, index) => `word_${index}`)
-  const keys = [...(time === undefined ? [] : ['step_time']), ...names]
-  const measured = columnsOf({ ...rollup, keys: {} })
-  const long = longSql(rollup, { source: 'pieces', keys })
-  const partition = [...keys, 'part'].join(', ')
+  const sketches = Object.values(quantiles).flatMap((name) => [
+    `sum(${name}_sketch)::text`,
+    `min(${name}_min)::text`,
+    `max(${name}_max)::text`,
+  ])
   const text = `
-    with pieces as materialized (
-      select ${[...named, ...measured].join(', ')} from (${piecesSql(source, question, parameter)}) as all_pieces ${where} and ${only}
-    )
-    select jsonb_build_object(${time === undefined ? '' : `'timeUnixNano', step_time::text, `}${by.map((word, index) => `'${word}', ${names[index]}, `).join('')}${measures})::text
-    from (
-      select *, sum(bucket_count) over (partition by ${partition} order by bucket) as bucket_sum,
-             sum(bucket_count) over (partition by ${partition}) as bucket_total
-      from (${long}) as long
-    ) as measured
+    select ${[`jsonb_build_object(${members.join(', ')})::text`, ...sketches].join(', ')}
+    from (${piecesSql(source, question, parameter)}) as pieces ${where} and ${only}
     ${keys.length === 0 ? '' : `group by ${keys.join(', ')}`}
-    order by ${[...(time === undefined ? [] : ['step_time']), order, ...names].join(', ')} limit ${parameter(filter.limit)}`
+    order by ${[...(time === undefined ? [] : [time]), order, ...words].join(', ')} limit ${parameter(filter.limit)}`
   return { text, values }
 }
 
@@ -94,7 +93,6 @@ function piecesSql(
   { pieces, services }: RolledQuestion,
   parameter: (value: unknown) => string,
 ): string {
-  const columns = columnsOf(rollup).join(', ')
   const ofRanges = (column: string, ranges: readonly MinuteRange[]) =>
     ranges
       .map(
@@ -102,18 +100,22 @@ function piecesSql(
           `(${column} >= ${parameter(timeOf(from))}::timestamptz and ${column} < ${parameter(timeOf(to))}::timestamptz)`,
       )
       .join(' or ')
+  const sketched = sketchedColumns(rollup).join(', ')
+  const ofMinutes = `minute as bucket, ${sketchedSql(rollup)}`
   const selects: string[] = []
+  if (pieces.days.length > 0)
+    selects.push(
+      `select day as bucket, ${sketched} from ${rollup.days} where ${ofRanges('day', pieces.days)}`,
+    )
   if (pieces.hours.length > 0)
     selects.push(
-      `select hour as bucket, ${columns} from ${rollup.hours} where ${ofRanges('hour', pieces.hours)}`,
+      `select hour as bucket, ${sketched} from ${rollup.hours} where ${ofRanges('hour', pieces.hours)}`,
     )
   if (pieces.minutes.length > 0)
-    selects.push(
-      `select minute as bucket, ${columns} from ${rollup.minutes} where ${ofRanges('minute', pieces.minutes)}`,
-    )
+    selects.push(`select ${ofMinutes} from ${rollup.minutes} where ${ofRanges('minute', pieces.minutes)}`)
   if (pieces.changed.length > 0)
     selects.push(
-      `select minute as bucket, ${columns} from ${rollup.minutes} where removal_id <> 0 and (${ofRanges('minute', pieces.changed)})`,
+      `select ${ofMinutes} from ${rollup.minutes} where removal_id <> 0 and (${ofRanges('minute', pieces.changed)})`,
     )
   const ofServices =
     services === undefined || pieces.rows.length === 0 ? 'true' : `s.service = any(${parameter(services)})`
@@ -123,7 +125,7 @@ function piecesSql(
      and s.${rollup.timeUnixNano} >= ${parameter(from)}::bigint and s.${rollup.timeUnixNano} < ${parameter(to)}::bigint`
   for (const range of pieces.rows)
     selects.push(
-      `select minute as bucket, ${columns} from (${minuteRowsSql(rollup, rollup.table, inRange(range))}) as rows`,
+      `select ${ofMinutes} from (${minuteRowsSql(rollup, rollup.table, inRange(range))}) as rolled`,
     )
   return selects.join(' union all ')
 }

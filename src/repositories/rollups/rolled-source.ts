@@ -9,8 +9,10 @@ export interface RolledSource {
   /** What can be filtered by. */
   readonly columns: FilterColumns
   readonly groups: Readonly<Record<string, string>>
-  /** SQL over rows of `longSql` that have the running sum `bucket_sum` and the total `bucket_total` of their sketch. */
+  /** SQL of the members of the result over rollups, but the quantiles. */
   readonly measures: string
+  /** The members that are quantiles, and the sketch that each is of. */
+  readonly quantiles: Readonly<Record<string, string>>
   readonly order: string
 }
 
@@ -32,7 +34,6 @@ const LEVEL = `case when severity_number = 0 then null
 
 const COUNT = 'coalesce(sum(count), 0)'
 const ERROR_RATE = 'round(sum(error_count) / nullif(sum(count), 0), 6)'
-const DURATION = rolledQuantiles(1, 'duration')
 const sumOf = (column: string) => `coalesce(sum(${column}), 0)`
 
 const SPAN_COLUMNS: FilterColumns = {
@@ -57,7 +58,8 @@ export const ROLLED_SPAN_STATISTICS: RolledSource = {
     provider: 'provider',
     model: 'model',
   },
-  measures: `'count', ${COUNT}, 'errorCount', ${sumOf('error_count')}, 'errorRate', ${ERROR_RATE}, 'durationNs', ${DURATION}`,
+  measures: `'count', ${COUNT}, 'errorCount', ${sumOf('error_count')}, 'errorRate', ${ERROR_RATE}`,
+  quantiles: { durationNs: 'duration' },
   order: 'sum(count) desc',
 }
 
@@ -77,8 +79,8 @@ export const ROLLED_LLM_USAGE: RolledSource = {
     'inputTokens', ${sumOf('input_tokens')}, 'outputTokens', ${sumOf('output_tokens')},
     'cachedTokens', ${sumOf('cached_tokens')}, 'cacheCreationTokens', ${sumOf('cache_creation_tokens')},
     'reasoningTokens', ${sumOf('reasoning_tokens')}, 'cost', ${sumOf('cost')},
-    'callsWithoutCost', ${sumOf('count_without_cost')}, 'durationNs', ${DURATION},
-    'timeToFirstTokenNs', ${rolledQuantiles(2, 'first_token')}`,
+    'callsWithoutCost', ${sumOf('count_without_cost')}`,
+  quantiles: { durationNs: 'duration', timeToFirstTokenNs: 'first_token' },
   order: `${sumOf('cost')} desc, sum(count) desc`,
 }
 
@@ -93,14 +95,6 @@ export const ROLLED_LOG_LEVELS: RolledSource = {
   },
   groups: { level: LEVEL, service: 'service', environment: 'environment', eventName: 'event_name' },
   measures: `'count', ${COUNT}`,
+  quantiles: {},
   order: 'sum(count) desc',
-}
-
-/** SQL of the quantiles of a sketch, as `quantiles` of grouped-query.ts has them. @param part its number, from 1. */
-function rolledQuantiles(part: number, name: string): string {
-  const members = [50, 90, 95, 99].map((percent) => {
-    const bucket = `min(bucket) filter (where part = ${part} and bucket_sum >= ceil(${percent / 100}::double precision * bucket_total))`
-    return `'p${percent}', greatest(min(${name}_min), least(max(${name}_max), sketch_value(${bucket})))`
-  })
-  return `case when count(*) filter (where part = ${part}) > 0 then jsonb_build_object(${members.join(', ')}) end`
 }

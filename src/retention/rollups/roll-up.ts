@@ -1,8 +1,8 @@
 import type pg from 'pg'
 import { coarse, type MinuteRange, multirange, parseMultirange } from './changed-minutes.ts'
 import { listServices } from './list-services.ts'
-import { columnsOf, type Rollup } from './rollup.ts'
-import { hourRowsSql, minuteRowsSql } from './rollup-sql.ts'
+import { minuteColumns, type Rollup, sketchedColumns } from './rollup.ts'
+import { mergedRowsSql, minuteRowsSql, sketchedSql } from './rollup-sql.ts'
 
 /** What one transaction has rolled up. */
 export interface RolledUp {
@@ -15,6 +15,7 @@ export interface RolledUp {
 const RANGES_OF_AN_HOUR = 4
 /** Above so many changes some are put together: those that wait for their time to be over, for one. */
 const MAX_CHANGES = 1000
+const MINUTES_OF_A_DAY = 1440
 
 /**
  * Rolls up what has changed in one hour, the newest that has changes and is over: in a transaction, by one snapshot, so that rollups and what {@link markChanged} has said are always those
@@ -62,7 +63,7 @@ async function rollUpMinutes(
   const { minutes, time } = rollup
   const times = timesOf(range)
   await client.query(`delete from ${minutes} where removal_id = 0 and minute >= $1 and minute < $2`, times)
-  const columns = columnsOf(rollup).join(', ')
+  const columns = minuteColumns(rollup).join(', ')
   const ofServices = services === undefined ? '' : 'and s.service = any($3)'
   const where = `s.${time} >= $1::timestamptz and s.${time} < $2::timestamptz ${ofServices}`
   await client.query(
@@ -73,13 +74,44 @@ async function rollUpMinutes(
 }
 
 async function rollUpHour(client: pg.ClientBase, rollup: Rollup, hour: number): Promise<void> {
-  const times = timesOf({ from: hour, to: hour + 60 })
-  await client.query(`delete from ${rollup.hours} where removal_id = 0 and hour >= $1 and hour < $2`, times)
-  const columns = columnsOf(rollup).join(', ')
+  await merge(client, rollup, {
+    into: rollup.hours,
+    unit: 'hour',
+    range: { from: hour, to: hour + 60 },
+    parts: `(select minute as bucket, removal_id, ${sketchedSql(rollup)} from ${rollup.minutes}
+      where removal_id = 0 and minute >= $1 and minute < $2)`,
+  })
+  const day = Math.floor(hour / MINUTES_OF_A_DAY) * MINUTES_OF_A_DAY
+  await merge(client, rollup, {
+    into: rollup.days,
+    unit: 'day',
+    range: { from: day, to: day + MINUTES_OF_A_DAY },
+    parts: `(select hour as bucket, removal_id, ${sketchedColumns(rollup).join(', ')} from ${rollup.hours}
+      where removal_id = 0 and hour >= $1 and hour < $2)`,
+  })
+}
+
+async function merge(
+  client: pg.ClientBase,
+  rollup: Rollup,
+  {
+    into,
+    unit,
+    range,
+    parts,
+  }: {
+    readonly into: string
+    readonly unit: 'hour' | 'day'
+    readonly range: MinuteRange
+    readonly parts: string
+  },
+): Promise<void> {
+  const times = timesOf(range)
+  await client.query(`delete from ${into} where removal_id = 0 and ${unit} >= $1 and ${unit} < $2`, times)
+  const columns = sketchedColumns(rollup).join(', ')
   await client.query(
-    `insert into ${rollup.hours} (hour, removal_id, ${columns})
-     select hour, removal_id, ${columns}
-       from (${hourRowsSql(rollup, rollup.minutes, 'removal_id = 0 and minute >= $1 and minute < $2')}) as rolled`,
+    `insert into ${into} (${unit}, removal_id, ${columns})
+     select ${unit}, removal_id, ${columns} from (${mergedRowsSql(rollup, unit, parts)}) as merged`,
     times,
   )
 }

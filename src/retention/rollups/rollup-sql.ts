@@ -1,9 +1,9 @@
-import { columnsOf, type Rollup } from './rollup.ts'
+import type { Rollup } from './rollup.ts'
 
 const EPOCH = `'1970-01-01 00:00+00'::timestamptz`
 
 /**
- * SQL of rollups of minutes, from rows: columns `minute` and {@link columnsOf}.
+ * SQL of rollups of minutes, from rows: columns `minute` and {@link minuteColumns}.
  *
  * @param relation a table of the rows, as SQL takes it.
  * @param where SQL of conditions on a row `s`.
@@ -35,50 +35,24 @@ export function minuteRowsSql(rollup: Rollup, relation: string, where: string): 
     group by ${['minute', ...keyNames].join(', ')}`
 }
 
-/**
- * SQL of rollups of hours, from rollups of minutes: columns `hour`, `removal_id` and {@link columnsOf}.
- *
- * @param relation has the rollups of minutes.
- */
-export function hourRowsSql(rollup: Rollup, relation: string, where: string): string {
-  const keys = Object.keys(rollup.keys)
-  const common = `date_bin('1 hour', minute, ${EPOCH}) as hour, removal_id`
-  const grouped = ['hour', 'removal_id', ...keys]
-  const source = `(select ${common}, ${columnsOf(rollup).join(', ')} from ${relation} where ${where})`
-  const merged = Object.entries(rollup.measures).map(([name, [, merge]]) => `${merge}(${name}) as ${name}`)
-  const arrays = Object.keys(rollup.sketches).flatMap((name, index) => [
-    `array_agg(bucket order by bucket) filter (where part = ${index + 1}) as ${name}_buckets`,
-    `array_agg(bucket_count::bigint order by bucket) filter (where part = ${index + 1}) as ${name}_counts`,
-  ])
-  return `
-    select ${[...grouped, ...merged, ...arrays].join(', ')}
-    from (${longSql(rollup, { source, keys: grouped })}) as long
-    group by ${grouped.join(', ')}`
+/** SQL of the columns of rollups of minutes as those of hours are: {@link sketchedColumns}. */
+export function sketchedSql(rollup: Rollup): string {
+  const sketches = Object.keys(rollup.sketches).map(
+    (name) => `sketch_of(${name}_buckets, ${name}_counts) as ${name}_sketch`,
+  )
+  return [...Object.keys(rollup.keys), ...Object.keys(rollup.measures), ...sketches].join(', ')
 }
 
 /**
- * SQL that makes one row of each bucket of each sketch, so that rollups are put together by grouping alone: columns `keys`, `part` (0 has the measures, 1 and on the sketches in their
- * order), `bucket`, `bucket_count`, and the measures, which are null but in part 0.
+ * SQL of rollups of hours or days, from those of minutes or hours: columns `hour` or `day`, `removal_id` and {@link sketchedColumns}.
  *
- * @param source SQL of rollups, that may be read several times.
+ * @param source has the rollups, their time as `bucket`, and {@link sketchedColumns}: SQL after FROM.
  */
-export function longSql(
-  rollup: Rollup,
-  { source, keys }: { readonly source: string; readonly keys: readonly string[] },
-): string {
-  const measures = Object.entries(rollup.measures)
-  const selects = [
-    `select ${[...keys, '0 as part', 'null::smallint as bucket', 'null::bigint as one_count', ...measures.map(([name]) => name)].join(', ')} from ${source} as rolled`,
-    ...Object.keys(rollup.sketches).map(
-      (name, index) =>
-        `select ${[...keys, index + 1, 'b.bucket', 'b.one_count', ...measures.map(() => 'null')].join(', ')}
-         from ${source} as rolled cross join lateral unnest(${name}_buckets, ${name}_counts) as b (bucket, one_count)`,
-    ),
-  ]
-  const merged = measures.map(([name, [, merge]]) => `${merge}(${name}) as ${name}`)
-  const grouped = [...keys, 'part', 'bucket'].join(', ')
+export function mergedRowsSql(rollup: Rollup, unit: 'hour' | 'day', source: string): string {
+  const grouped = ['removal_id', ...Object.keys(rollup.keys)].join(', ')
+  const measures = Object.entries(rollup.measures).map(([name, [, merge]]) => `${merge}(${name}) as ${name}`)
+  const sketches = Object.keys(rollup.sketches).map((name) => `sum(${name}_sketch) as ${name}_sketch`)
   return `
-    select ${[grouped, 'sum(one_count) as bucket_count', ...merged].join(', ')}
-    from (${selects.join(' union all ')}) as parts
-    group by ${grouped}`
+    select date_bin('1 ${unit}', bucket, ${EPOCH}) as ${unit}, ${[grouped, ...measures, ...sketches].join(', ')}
+    from ${source} as parts group by 1, ${grouped}`
 }

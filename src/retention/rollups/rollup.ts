@@ -3,20 +3,21 @@ import type { TelemetrySignal } from '../../models/telemetry-signal.ts'
 /** How a measure of several rollups is put together. */
 export type Merge = 'sum' | 'min' | 'max'
 
-/** What is counted and measured of the rows of a table, by minute and by hour. */
+/** What is counted and measured of the rows of a table, by minute, hour and day. */
 export interface Rollup {
   readonly signal: TelemetrySignal
   readonly table: string
   readonly time: string
   readonly timeUnixNano: string
-  /** Tables of the rollups, whose columns are those of `keys`, `measures` and `sketches`. */
+  /** Tables of the rollups; their columns are {@link minuteColumns} and {@link sketchedColumns}. */
   readonly minutes: string
   readonly hours: string
+  readonly days: string
   /** What the rows of one rollup have in common: a column, and its SQL of a row `s` with its resource `r`. */
   readonly keys: Readonly<Record<string, string>>
   /** A column, the SQL of it over rows, and how it is put together. */
   readonly measures: Readonly<Record<string, readonly [sql: string, merge: Merge]>>
-  /** Distributions: `duration` has the columns `duration_buckets` and `duration_counts`, and the SQL of a value. */
+  /** Distributions, and the SQL of a value: `duration` has the columns `duration_buckets` and `duration_counts` of a minute, `duration_sketch` of an hour or day. */
   readonly sketches: Readonly<Record<string, string>>
 }
 
@@ -28,6 +29,7 @@ export const SPAN_ROLLUP: Rollup = {
   timeUnixNano: 'start_time_unix_nano',
   minutes: 'span_rollup_minutes',
   hours: 'span_rollup_hours',
+  days: 'span_rollup_days',
   keys: {
     kind: 's.kind',
     status_code: 's.status_code',
@@ -68,6 +70,7 @@ export const LOG_ROLLUP: Rollup = {
   timeUnixNano: 'time_unix_nano',
   minutes: 'log_rollup_minutes',
   hours: 'log_rollup_hours',
+  days: 'log_rollup_days',
   keys: {
     severity_number: 's.severity_number',
     service: 's.service',
@@ -80,8 +83,17 @@ export const LOG_ROLLUP: Rollup = {
 
 export const ROLLUPS: readonly Rollup[] = [SPAN_ROLLUP, LOG_ROLLUP]
 
-/** The columns that the rollups of minutes and of hours share, in one order. */
-export function columnsOf({ keys, measures, sketches }: Rollup): readonly string[] {
+/** The columns of rollups of minutes but `minute` and `removal_id`. */
+export function minuteColumns({ keys, measures, sketches }: Rollup): readonly string[] {
   const arrays = Object.keys(sketches).flatMap((name) => [`${name}_buckets`, `${name}_counts`])
   return [...Object.keys(keys), ...Object.keys(measures), ...arrays]
+}
+
+/** The columns of rollups of hours and days but `hour` or `day` and `removal_id`. */
+export function sketchedColumns({ keys, measures, sketches }: Rollup): readonly string[] {
+  return [
+    ...Object.keys(keys),
+    ...Object.keys(measures),
+    ...Object.keys(sketches).map((name) => `${name}_sketch`),
+  ]
 }

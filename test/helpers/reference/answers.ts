@@ -60,11 +60,11 @@ function rateOf(records: readonly Facts[]): number | null {
   return records.length === 0 ? null : Number((errorsOf(records) / records.length).toFixed(6))
 }
 
-/** ln(1.01 / 0.99): values that are within 1 % of the middle of a bucket are told as that. */
-const LN_GAMMA = 0.0200006667
+/** ln(1.02 / 0.98): values that are within 2 % of the middle of a bucket are told as that. */
+const LN_GAMMA = 0.0400053346
 
 function sketched(value: number): number {
-  return value <= 0 ? 0 : Math.round(Math.exp((Math.ceil(Math.log(value) / LN_GAMMA) - 1) * LN_GAMMA) * 1.01)
+  return value <= 0 ? 0 : Math.round(Math.exp((Math.ceil(Math.log(value) / LN_GAMMA) - 1) * LN_GAMMA) * 1.02)
 }
 
 /** The smallest value that so many are not above, as it is told. */
