@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { messageOf, ObservatoryError } from '../../errors.ts'
 import { pendingMigrations } from '../../migrate.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
+import { measureTables } from './table-sizes.ts'
 import { findUnpricedModels } from './unpriced-models.ts'
 
 interface PostgresFacts {
@@ -55,6 +56,7 @@ export async function findInPostgres(
     await findIdleTransactions(client),
     await findPendingMigrations(client),
     await findUnpricedModels(client),
+    ...(await measureTables(client)),
   ]
 }
 
