@@ -68,6 +68,8 @@ export interface ServiceOptions {
 /** A running service. */
 export interface Service {
   readonly url: string
+  /** What `GET /metrics` answers, for who is in the same process. */
+  readMetrics(): Promise<string>
   /** Stops reading, commits and acknowledges what was read, then closes everything. Calling it again returns the same promise. */
   stop(): Promise<void>
 }
@@ -82,8 +84,8 @@ const SCRAPE_WAIT_MS = 1000
 export async function startService(options: ServiceOptions): Promise<Service> {
   const releasers = createReleasers()
   try {
-    const url = await start(options, releasers)
-    return { url, stop: () => releasers.release() }
+    const { url, metrics } = await start(options, releasers)
+    return { url, readMetrics: () => metrics.registry.metrics(), stop: () => releasers.release() }
   } catch (error) {
     await releasers.release().catch(() => undefined)
     throw error
@@ -91,7 +93,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 }
 
 /** Opened in this order, closed in the reverse one: ingest drains first, while everything it needs is still there. */
-async function start(options: ServiceOptions, releasers: Releasers): Promise<string> {
+async function start(
+  options: ServiceOptions,
+  releasers: Releasers,
+): Promise<{ readonly url: string; readonly metrics: Metrics }> {
   const { settings, roles, logger, stopping } = options
   const metrics = createMetrics()
   const prices = roles.includes('ingest') ? readPrices(settings.pricesFile) : undefined
@@ -176,7 +181,7 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
     state.stoppedAtMs = performance.now()
   })
   logger.info({ url, roles }, 'started')
-  return url
+  return { url, metrics }
 }
 
 interface ServiceState {
