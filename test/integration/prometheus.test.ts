@@ -34,7 +34,11 @@ interface Panel {
   readonly description?: string
   readonly datasource?: { readonly uid: string }
   readonly fieldConfig?: { readonly defaults: { readonly unit?: string } }
-  readonly targets?: readonly { readonly expr: string; readonly datasource: { readonly uid: string } }[]
+  readonly targets?: readonly {
+    readonly expr: string
+    readonly exemplar?: boolean
+    readonly datasource: { readonly uid: string }
+  }[]
 }
 
 interface Answer {
@@ -201,6 +205,22 @@ describe.skipIf(programs === undefined)('a Prometheus that scrapes a service at 
     expect(await service.query('select 1 from spans where trace_id = $1 limit 1', [traceId])).toHaveLength(1)
     const namesOf = (text: string) => [...new Set(text.match(/^\w+/gm))].sort()
     expect(namesOf(open)).toEqual(namesOf(await scraped()))
+  })
+
+  test('keeps the exemplars, by the query of the panel that shows them', async () => {
+    const shown = DASHBOARD.panels.flatMap(({ targets = [] }) => targets).filter(({ exemplar }) => exemplar)
+    expect(shown).toHaveLength(1)
+    const query = shown[0]?.expr.replaceAll(/\$(job|instance)\b/g, '.+').replaceAll('$__rate_interval', '10s')
+    await eventually(async () => {
+      const now = Date.now() / 1000
+      const range = { start: String(now - 60), end: String(now) }
+      const kept = await prometheus.ask<{ exemplars: { labels: Record<string, string> }[] }[]>(
+        'query_exemplars',
+        { query: query ?? '', ...range },
+      )
+      const labels = kept.flatMap(({ exemplars }) => exemplars.map((each) => each.labels))
+      expect(labels).toContainEqual({ trace_id: expect.stringMatching(/^[0-9a-f]{32}$/) })
+    })
   })
 
   test('is answered in less than 20 ms', async () => {
