@@ -128,7 +128,10 @@ async function start(
   })
   const readinessOfScrape = sharedRead(readiness, SCRAPE_WAIT_MS)
   registerGauges(metrics, {
-    tailWatchers: tails && ((signal) => tails[signal].watchers),
+    tails: tails && {
+      watchers: (signal) => tails[signal].watchers,
+      dropped: (signal) => tails[signal].dropped,
+    },
     otlpBodies: otlp?.bodies,
     inFlight: (signal) => ({
       ...inFlight.of(streamKey(settings.streamPrefix, signal)),
