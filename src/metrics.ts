@@ -121,11 +121,6 @@ export function createMetrics() {
     tailRecordsSent: counter('tail_records_sent_total', 'Records given to those who watch a tail', [
       'signal',
     ]),
-    tailRecordsDropped: counter(
-      'tail_records_dropped_total',
-      'Records left out of a tail because its client reads too slowly',
-      ['signal'],
-    ),
     tailEntriesSkipped: counter(
       'tail_entries_skipped_total',
       'Entries that all tails passed over: they were trimmed, or more than could be read',
@@ -181,7 +176,6 @@ export function createMetrics() {
       metrics.entriesTrimmed,
       metrics.frozenSessionsEnded,
       metrics.tailRecordsSent,
-      metrics.tailRecordsDropped,
       metrics.tailEntriesSkipped,
     ]) {
       each.inc({ signal }, 0)

@@ -71,6 +71,8 @@ export interface ServiceOptions {
 /** A running service. */
 export interface Service {
   readonly url: string
+  /** What `GET /metrics` answers, for who is in the same process. */
+  readMetrics(): Promise<string>
   /** Stops reading, commits and acknowledges what was read, then closes everything. Calling it again returns the same promise. */
   stop(): Promise<void>
 }
@@ -85,8 +87,8 @@ const SCRAPE_WAIT_MS = 1000
 export async function startService(options: ServiceOptions): Promise<Service> {
   const releasers = createReleasers()
   try {
-    const url = await start(options, releasers)
-    return { url, stop: () => releasers.release() }
+    const { url, metrics } = await start(options, releasers)
+    return { url, readMetrics: () => metrics.registry.metrics(), stop: () => releasers.release() }
   } catch (error) {
     await releasers.release().catch(() => undefined)
     throw error
@@ -94,7 +96,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 }
 
 /** Opened in this order, closed in the reverse one: ingest drains first, while everything it needs is still there. */
-async function start(options: ServiceOptions, releasers: Releasers): Promise<string> {
+async function start(
+  options: ServiceOptions,
+  releasers: Releasers,
+): Promise<{ readonly url: string; readonly metrics: Metrics }> {
   const { settings, roles, logger, stopping } = options
   const metrics = createMetrics()
   const prices = roles.includes('ingest') ? readPrices(settings.pricesFile) : undefined
@@ -126,7 +131,10 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
   })
   const readinessOfScrape = sharedRead(readiness, SCRAPE_WAIT_MS)
   registerGauges(metrics, {
-    tailWatchers: tails && ((signal) => tails[signal].watchers),
+    tails: tails && {
+      watchers: (signal) => tails[signal].watchers,
+      dropped: (signal) => tails[signal].dropped,
+    },
     otlpBodies: otlp?.bodies,
     inFlight: (signal) => ({
       ...inFlight.of(streamKey(settings.streamPrefix, signal)),
@@ -179,7 +187,7 @@ async function start(options: ServiceOptions, releasers: Releasers): Promise<str
     state.stoppedAtMs = performance.now()
   })
   logger.info({ url, roles }, 'started')
-  return url
+  return { url, metrics }
 }
 
 interface ServiceState {

@@ -178,7 +178,9 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
   httpAllowedHosts: optionalText(
     'Host names, with commas between them, by which the HTTP server is asked beside localhost.',
   ),
-  httpTlsCertFile: optionalText('Certificate (PEM, with those it is signed by) for HTTPS.'),
+  httpTlsCertFile: optionalText(
+    'Certificate (PEM, with those it is signed by) for HTTPS; looked at again each minute.',
+  ),
   httpTlsKeyFile: optionalText('Key (PEM) of the certificate.'),
   httpMaxConnections: integer(
     20_000,

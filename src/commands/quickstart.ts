@@ -14,11 +14,6 @@ import { runCommand } from './run-command.ts'
 import { addSettings } from './setting-flags.ts'
 import { type StartedService, startWithServers } from './start-with-servers.ts'
 
-/** The first token that may read, which the service itself knows. */
-function readTokenOf({ accessTokens }: Settings): string | undefined {
-  return accessTokens.find((token) => !token.startsWith('ingest:'))?.replace(/^\w+:/, '')
-}
-
 const EXAMPLES = `
 Ctrl-C stops everything that was started. The data of embedded servers stays in
 their folder, .observatory.
@@ -88,8 +83,7 @@ async function showDemo(demo: Demo): Promise<void> {
     await Promise.all([
       runDemo(producer, { signal, tracesPerSecond: flags.rate }),
       tellRows({
-        serviceUrl: started.service.url,
-        accessToken: readTokenOf(settings),
+        service: started.service,
         status,
         signal,
         guide: whatToLookAt({ settings, ...started }),

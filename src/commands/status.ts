@@ -6,6 +6,7 @@ import { describeRedis } from '../redis-url.ts'
 import { openServers } from './open-servers.ts'
 import { runCommand } from './run-command.ts'
 import { findServers } from './servers.ts'
+import { SERVICE_SETTINGS } from './service-url.ts'
 import { addSettings } from './setting-flags.ts'
 import { readDatabaseState } from './status/database-state.ts'
 import { formatStatus, type StatusReport } from './status/format-status.ts'
@@ -22,12 +23,14 @@ Examples:
   observatory status
   observatory status --interval 10
   observatory status --once
+  ACCESS_TOKEN=… observatory status --url https://observatory.example:4318
   observatory status --json | jq '.streams[] | {stream, lag}'`
 
 interface StatusFlags {
   readonly json?: boolean
   readonly once?: boolean
   readonly interval: number
+  readonly url?: string
 }
 
 const MIN_INTERVAL_S = 0.2
@@ -40,13 +43,16 @@ export function statusCommand(): Command {
     .option('--json', 'once, as JSON')
     .option('--once', 'once, also on a terminal')
     .option('--interval <seconds>', 'between two looks on a terminal', parseInterval, 2)
+    .option(
+      '--url <url>',
+      'of the service that a live view asks, too (default: that of HTTP_HOST and HTTP_PORT)',
+    )
   return addSettings(command, [
     'databaseUrl',
     'redisUrl',
     'dataDir',
     'startupTimeoutMs',
-    'httpHost',
-    'httpPort',
+    ...SERVICE_SETTINGS,
     'streamPrefix',
     'consumerGroup',
     'shutdownTimeoutMs',
@@ -60,7 +66,7 @@ async function status(flags: StatusFlags): Promise<void> {
   const loaded = loadSettings({ flags: { ...flags } })
   const isLive = process.stdout.isTTY === true && !flags.json && !flags.once
   await runCommand(loaded.settings, async (context) => {
-    if (isLive) return runLiveStatus(loaded, flags.interval * 1000, context)
+    if (isLive) return runLiveStatus(loaded, { intervalMs: flags.interval * 1000, url: flags.url }, context)
     const report = await readStatus(loaded, context)
     process.stdout.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : formatStatus(report))
   })

@@ -31,7 +31,9 @@ export function problemHandler(logger: Logger) {
     const problem = problemOf(error)
     const clientIsGone = reply.raw.destroyed
     if (problem.status >= 500 && !clientIsGone) {
-      logger.error({ url: request.url, err: error }, 'a request failed')
+      const fields = { url: request.url, err: error }
+      if (problem.status === 500) logger.error(fields, 'a request failed')
+      else logger.warn(fields, 'a request could not be answered now')
     }
     sendProblem(reply, problem)
   }

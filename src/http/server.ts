@@ -8,6 +8,7 @@ import type { StatisticsRepository } from '../repositories/statistics-repository
 import type { TraceViewRepositories } from '../repositories/trace-view.ts'
 import type { Guard } from './access/create-guard.ts'
 import { guardRoutes } from './access/guard-routes.ts'
+import { renewTls } from './access/renew-tls.ts'
 import { lazyValidators } from './lazy-validators.ts'
 import { observeQueries } from './observe-queries.ts'
 import { describeRoutes } from './openapi/openapi-document.ts'
@@ -86,6 +87,7 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
   const closeSilent = watchSilentConnections(app.server)
   app.addHook('preClose', async () => closeSilent())
   limitConnections(app, guard.maxConnections, logger)
+  if (guard.tls !== undefined) renewTls(app, { tls: guard.tls, read: () => guard.readTls(), logger })
   guardRoutes(app, guard)
   observeQueries(app, options.metrics)
   const document = describeRoutes(app)

@@ -21,8 +21,13 @@ export interface MetricSources {
   /** Bodies of export requests in memory; undefined in a process without a receiver. */
   readonly otlpBodies: { readonly used: number; readonly limit: number } | undefined
   backpressurePausedSeconds(): number
-  /** Those who watch; undefined in a process without tails. */
-  readonly tailWatchers: ((signal: TelemetrySignal) => number) | undefined
+  /** Of tails; undefined in a process without tails. */
+  readonly tails:
+    | {
+        readonly watchers: (signal: TelemetrySignal) => number
+        readonly dropped: (signal: TelemetrySignal) => number
+      }
+    | undefined
   /** Undefined in a process that does not ingest. */
   readonly unpricedCalls: (() => number) | undefined
   readonly pools: () => ReadonlyMap<string, PoolStats>
@@ -99,8 +104,21 @@ export function registerGauges({ registry }: Metrics, sources: MetricSources): v
     'oldestPendingSeconds',
   )
   single('in_flight_limit_bytes', 'Bytes in flight at which reading pauses', sources.inFlightLimitBytes)
-  const { otlpBodies, tailWatchers } = sources
-  if (tailWatchers !== undefined) bySignal('tail_watchers', 'Clients that watch a tail', tailWatchers)
+  const { otlpBodies, tails } = sources
+  if (tails !== undefined) {
+    bySignal('tail_watchers', 'Clients that watch a tail', tails.watchers)
+    // Not counted as they are told: who has stopped reading is told nothing.
+    new Counter({
+      name: 'observatory_tail_records_dropped_total',
+      help: 'Records left out of a tail because its client reads too slowly',
+      labelNames: ['signal'],
+      registers,
+      collect() {
+        this.reset()
+        for (const signal of TELEMETRY_SIGNALS) this.inc({ signal }, tails.dropped(signal))
+      },
+    })
+  }
   if (otlpBodies !== undefined) {
     single('otlp_bodies_bytes', 'Bytes of the bodies of export requests in memory', () => otlpBodies.used)
     single(

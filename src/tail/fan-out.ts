@@ -40,16 +40,18 @@ export class FanOut<T extends { readonly service: string }> {
     this.#watchers.set(watcher, group)
   }
 
-  remove(watcher: Watcher<T>): void {
+  /** @returns whether it was there. */
+  remove(watcher: Watcher<T>): boolean {
     const group = this.#watchers.get(watcher)
-    if (group === undefined) return
+    if (group === undefined) return false
     this.#watchers.delete(watcher)
     group.watchers.delete(watcher)
-    if (group.watchers.size > 0) return
+    if (group.watchers.size > 0) return true
     this.#groups.delete(group.key)
     const place = this.#placeOf(group.service)
     place.delete(group)
     if (place.size === 0 && group.service !== undefined) this.#ofService.delete(group.service)
+    return true
   }
 
   #placeOf(service: string | undefined): Set<Group<T>> {

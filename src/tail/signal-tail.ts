@@ -34,6 +34,8 @@ export interface TailQuestion {
 /** Something that can be watched. */
 export interface SignalTail {
   readonly watchers: number
+  /** Records left out of those who watch or watched, because they read too slowly. */
+  readonly dropped: number
   /** See {@link tail}. */
   watch(question: TailQuestion, signal: AbortSignal): AsyncGenerator<readonly TailEvent[], void>
   /** Says goodbye to all who watch. Nobody can watch any more. */
@@ -58,6 +60,9 @@ export function createSignalTail<S extends TelemetrySignal>(options: SignalTailO
   return {
     get watchers() {
       return hub.watchers
+    },
+    get dropped() {
+      return hub.dropped
     },
     watch: (question, signal) =>
       tail({ hub, past }, requestOf<RecordBySignal[S]>(telemetrySignal, question), signal),

@@ -24,6 +24,7 @@ export class TailHub<T extends { readonly service: string }> {
   readonly #fanOut = new FanOut<T>()
   readonly #wakeUp = new WakeUp<T>()
   readonly #closing = new AbortController()
+  #droppedOfGone = 0
   #live: LiveReader<T> | undefined
   #lingering: NodeJS.Timeout | undefined
   #heartbeat: NodeJS.Timeout | undefined
@@ -34,6 +35,13 @@ export class TailHub<T extends { readonly service: string }> {
 
   get watchers(): number {
     return this.#fanOut.size
+  }
+
+  /** Records left out of those who watch, or watched, because they read too slowly: also of who reads nothing at all, and is never told. */
+  get dropped(): number {
+    let dropped = this.#droppedOfGone
+    for (const watcher of this.#fanOut.watchers()) dropped += watcher.dropped
+    return dropped
   }
 
   /** Aborted when it closes. */
@@ -64,7 +72,7 @@ export class TailHub<T extends { readonly service: string }> {
   }
 
   leave(watcher: Watcher<T>): void {
-    this.#fanOut.remove(watcher)
+    if (this.#fanOut.remove(watcher)) this.#droppedOfGone += watcher.dropped
     if (this.#fanOut.size > 0 || this.#closing.signal.aborted) return
     clearTimeout(this.#lingering)
     this.#lingering = setTimeout(() => {

@@ -19,16 +19,17 @@ export class Watcher<T> {
   #records = 0
   #bytes = 0
   #gaps = 0
+  /** Not told yet. */
   #dropped = 0
-  #droppedInAll = 0
+  #toldDropped = 0
   #isBehind = false
   #isBeating = false
   #ending: TailEvent | undefined
   #wake: (() => void) | undefined
 
-  /** Records that were left out because too many waited. */
+  /** Records that were left out because too many waited. It never falls: what is let go while it is joining may be read again. */
   get dropped(): number {
-    return this.#droppedInAll
+    return this.#toldDropped + (this.#isBehind ? 0 : this.#dropped)
   }
 
   /** Whether, while it was joining, records were let go. */
@@ -54,7 +55,6 @@ export class Watcher<T> {
 
   #drop(): void {
     this.#dropped += 1
-    this.#droppedInAll += 1
   }
 
   #overflow(): void {
@@ -95,7 +95,6 @@ export class Watcher<T> {
   /** Begins to wait again for all that comes from now on. */
   joinAgain(): void {
     this.#isBehind = false
-    this.#droppedInAll -= this.#dropped
     this.#dropped = 0
     this.#clear()
   }
@@ -166,6 +165,7 @@ export class Watcher<T> {
   #takeRest(): readonly TailEvent[] {
     const events: TailEvent[] = []
     if (this.#dropped > 0) events.push({ kind: 'dropped', count: this.#dropped })
+    this.#toldDropped += this.#dropped
     this.#dropped = 0
     if (this.#state === 'dropping') this.#state = 'live'
     if (this.#ending !== undefined) events.push(this.#ending)

@@ -5,6 +5,8 @@ export interface GrafanaDashboard {
   readonly uid: string
   readonly title: string
   readonly schemaVersion: number
+  readonly tags: readonly string[]
+  readonly links?: readonly { readonly type: string; readonly tags: readonly string[] }[]
   readonly templating: { readonly list: readonly GrafanaVariable[] }
   readonly panels: readonly GrafanaPanel[]
 }
@@ -20,6 +22,7 @@ export interface GrafanaVariable {
   readonly query: string
   readonly multi?: boolean
   readonly allValue?: string
+  readonly current?: { readonly value: string | readonly string[] }
   readonly datasource?: DataSourceName
 }
 

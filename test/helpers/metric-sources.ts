@@ -7,7 +7,7 @@ export const METRIC_SOURCES: MetricSources = {
   otlpBodies: { used: 0, limit: 1 },
   backpressurePausedSeconds: () => 0,
   unpricedCalls: () => 0,
-  tailWatchers: () => 0,
+  tails: { watchers: () => 0, dropped: () => 0 },
   pools: () => new Map([['api', { total: 1, idle: 1, waiting: 0, max: 1 }]]),
   groupStates: async () => new Map(),
   isReady: async () => true,

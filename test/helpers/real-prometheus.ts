@@ -29,6 +29,7 @@ export async function startPrometheus(program: string, target: string): Promise<
     `--config.file=${join(folder, 'prometheus.yml')}`,
     `--storage.tsdb.path=${join(folder, 'data')}`,
     `--web.listen-address=${new URL(url).host}`,
+    '--enable-feature=exemplar-storage',
     '--log.level=error',
   ]
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] })

@@ -5,8 +5,9 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findFreePort } from '../../src/embedded/free-port.ts'
 import { eventually } from '../helpers/eventually.ts'
-import { runObservatory } from '../helpers/run-observatory.ts'
+import { RunningCommand, runObservatory } from '../helpers/run-observatory.ts'
 import { createTestDatabase } from '../helpers/test-database.ts'
 import { createTestPrefix } from '../helpers/test-redis.ts'
 import { startTestService, type TestService } from '../helpers/test-service.ts'
@@ -85,6 +86,26 @@ describe('every route', async () => {
         expect([401, 403]).not.toContain(status)
     },
   )
+})
+
+test('a service that is not ready tells everybody so, and why only to those with a token', async () => {
+  const { redisUrl } = await createTestPrefix()
+  const port = String(await findFreePort(43_199))
+  const DATABASE_URL = 'postgresql://somebody@127.0.0.1:1/nowhere'
+  const env = { ACCESS_TOKENS, DATABASE_URL, REDIS_URL: redisUrl, HTTP_PORT: port }
+  const starting = new RunningCommand(['serve', '--only', 'api'], { env, cwd: folder })
+  try {
+    const ask = (headers: Record<string, string>) => fetch(`http://127.0.0.1:${port}/readyz`, { headers })
+    const unknown = await eventually(() => ask({}))
+    expect([unknown.status, await unknown.json()]).toEqual([
+      503,
+      { ready: false, problems: ['whoever sends a token is told'] },
+    ])
+    const known = await ask({ authorization: `Bearer ${TOKENS.ingest}` })
+    expect([known.status, await known.text()]).toEqual([503, expect.stringContaining('ECONNREFUSED')])
+  } finally {
+    await starting.kill()
+  }
 })
 
 test('a browser is asked for a token, and gets in with it as the password', async () => {

@@ -2,6 +2,8 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,6 +16,7 @@ import { type JoinedServers, joinServers } from '../../src/embedded/servers.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { withPostgres } from '../helpers/postgres.ts'
 import { LAUNCHER } from '../helpers/run-observatory.ts'
+import { LOCALHOST_CERTIFICATE, LOCALHOST_KEY } from '../helpers/tls-certificates.ts'
 
 const execute = promisify(execFile)
 const file = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8')
@@ -42,6 +45,18 @@ const part = (name: string): Service => {
 const PASSWORDS: Readonly<Record<string, string>> = { POSTGRES_PASSWORD: 'p4stgres', REDIS_PASSWORD: 'r3dis' }
 const filled = (text: string) =>
   text.replaceAll(/\$\{(\w+):[?-]([^}]*)\}/g, (_, name: string, other: string) => PASSWORDS[name] ?? other)
+
+/** Answers 200 to everything. */
+async function listenByTls(): Promise<{ readonly port: string; readonly close: () => void }> {
+  const tls = { cert: LOCALHOST_CERTIFICATE, key: LOCALHOST_KEY }
+  const server = createServer(tls, (_, response) => response.end()).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const close = () => {
+    server.closeAllConnections()
+    server.close()
+  }
+  return { port: String((server.address() as AddressInfo).port), close }
+}
 
 describe('docker-compose.yml', () => {
   test('publishes every port on this machine alone', () => {
@@ -162,8 +177,9 @@ describe('what the services run', () => {
     const serviceEnv = { ...env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, HTTP_PORT: httpPort }
     run([process.execPath, LAUNCHER, 'serve'], serviceEnv)
     const [, , , script = ''] = healthcheck.test ?? []
-    const health = script.replace(':4318/', `:${httpPort}/`)
-    await eventually(() => execute(process.execPath, ['-e', health]), { timeoutMs: 20_000 })
+    // Compose makes one $ of two.
+    const health = script.replace(':4318/', `:${httpPort}/`).replaceAll('$$', '$')
+    await eventually(() => execute(process.execPath, ['-e', health], { env: {} }), { timeoutMs: 20_000 })
     // The image's own, as an image that runs alone is asked.
     const [, quoted = ''] = /^ {2}CMD (\[.*\])$/m.exec(file('Dockerfile')) ?? []
     const [, , imageScript = ''] = JSON.parse(quoted) as string[]
@@ -171,6 +187,13 @@ describe('what the services run', () => {
     await expect(
       execute(process.execPath, ['-e', imageScript], { env: { HTTP_PORT: '1' } }),
     ).rejects.toThrow()
+    // With a certificate, whatever it is for.
+    const secure = await listenByTls()
+    const tlsEnv = { HTTP_TLS_CERT_FILE: 'cert.pem' }
+    const secureHealth = health.replace(`:${httpPort}/`, `:${secure.port}/`)
+    await execute(process.execPath, ['-e', secureHealth], { env: tlsEnv })
+    await execute(process.execPath, ['-e', imageScript], { env: { ...tlsEnv, HTTP_PORT: secure.port } })
+    secure.close()
 
     const [, , ...demo] = part('demo').command ?? []
     run([process.execPath, LAUNCHER, ...demo], { REDIS_URL: redisUrl })

@@ -419,6 +419,17 @@ describe.each(dashboards.map((dashboard) => [dashboard.uid, dashboard] as const)
   })
 })
 
+test('every dashboard leads to all of them, and begins with the data source that is provisioned', async () => {
+  const provisioned = ['observatory-postgres', 'observatory-prometheus']
+  for (const { uid, links, tags, templating } of await readDashboards()) {
+    expect(tags, uid).toEqual(['llm-observatory'])
+    expect(links, uid).toMatchObject([{ type: 'dashboards', tags: ['llm-observatory'], keepTime: true }])
+    const [source] = templating.list
+    expect(source, uid).toMatchObject({ name: 'datasource', type: 'datasource' })
+    expect(provisioned, uid).toContain(source?.current?.value)
+  }
+})
+
 test('what is provisioned are both data sources, and nothing secret', async () => {
   const read = async (file: string) =>
     parse(await readFile(new URL(`../../grafana/provisioning/${file}`, import.meta.url), 'utf8'))
@@ -429,7 +440,16 @@ test('what is provisioned are both data sources, and nothing secret', async () =
       type: POSTGRES,
       secureJsonData: { password: '$OBSERVATORY_POSTGRES_PASSWORD' },
     },
-    { uid: 'observatory-prometheus', type: 'prometheus' },
+    {
+      uid: 'observatory-prometheus',
+      type: 'prometheus',
+      // The name of the label of docs/decisions/0021-metrics.md, and a dashboard and a variable that there are.
+      jsonData: {
+        exemplarTraceIdDestinations: [
+          { name: 'trace_id', url: '/d/observatory-traces/traces?var-traceId=$${__value.raw}' },
+        ],
+      },
+    },
   ])
   expect(await read('dashboards/observatory.yaml')).toMatchObject({
     providers: [{ type: 'file', options: { path: '$OBSERVATORY_DASHBOARDS_PATH' } }],

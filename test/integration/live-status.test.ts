@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,6 +12,8 @@ import { LAUNCHER, runObservatory } from '../helpers/run-observatory.ts'
 import { createTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.ts'
 import { createTestDatabase, type TestDatabase } from '../helpers/test-database.ts'
 import { createTestPrefix, withRedis } from '../helpers/test-redis.ts'
+import { startTestService, type TestService } from '../helpers/test-service.ts'
+import { LOCALHOST_CERTIFICATE, LOCALHOST_KEY, TEST_AUTHORITY } from '../helpers/tls-certificates.ts'
 
 const ON_TERMINAL = fileURLToPath(new URL('../helpers/run-on-terminal.py', import.meta.url))
 const ENTER = '\u001b[?1049h\u001b[?25l\u001b[?7l'
@@ -148,6 +150,68 @@ describe('on a terminal', () => {
       server.closeAllConnections()
       server.close()
     }
+  })
+
+  describe('a service with tokens and a certificate', () => {
+    const token = 'read-0123456789abcdef'
+    let service: TestService
+    let files: { readonly cert: string; readonly key: string; readonly authority: string }
+    let port: string
+    beforeAll(async () => {
+      files = {
+        cert: join(cwd, 'cert.pem'),
+        key: join(cwd, 'key.pem'),
+        authority: join(cwd, 'authority.pem'),
+      }
+      await writeFile(files.cert, LOCALHOST_CERTIFICATE)
+      await writeFile(files.key, LOCALHOST_KEY)
+      await writeFile(files.authority, TEST_AUTHORITY)
+      service = await startTestService({
+        ACCESS_TOKENS: `read:${token},ingest:ingest-0123456789abcdef`,
+        HTTP_TLS_CERT_FILE: files.cert,
+        HTTP_TLS_KEY_FILE: files.key,
+      })
+      port = new URL(service.service.url).port
+    })
+    afterAll(() => service?.close())
+
+    test('is told by its token, over HTTPS', async () => {
+      const terminal = new Terminal(['--url', `https://localhost:${port}`], {
+        with: { ACCESS_TOKEN: token, NODE_EXTRA_CA_CERTS: files.authority },
+      })
+      await terminal.shows(new RegExp(`^Service at https://localhost:${port}\\n {2}in flight 0 B of `, 'm'))
+    })
+
+    test('is found by the settings it has itself', async () => {
+      const terminal = new Terminal([], {
+        with: {
+          HTTP_HOST: 'localhost',
+          HTTP_PORT: port,
+          HTTP_TLS_CERT_FILE: files.cert,
+          ACCESS_TOKEN: token,
+          NODE_EXTRA_CA_CERTS: files.authority,
+        },
+      })
+      await terminal.shows(new RegExp(`^Service at https://localhost:${port}\\n {2}in flight 0 B of `, 'm'))
+    })
+
+    test.each([
+      ['no token', {}, /^ {2}it wants a token: set ACCESS_TOKEN$/m],
+      ['a wrong one', { ACCESS_TOKEN: 'wrong-0123456789abcdef' }, /^ {2}it does not know the token/m],
+      [
+        'one that may not read',
+        { ACCESS_TOKEN: 'ingest-0123456789abcdef' },
+        /^ {2}the token .* may not read/m,
+      ],
+      ['no authority', { NODE_EXTRA_CA_CERTS: '', ACCESS_TOKEN: token }, /: NODE_EXTRA_CA_CERTS is to name/],
+    ])('with %s says what is missing, and shows the rest', async (_, env, message) => {
+      const terminal = new Terminal(['--url', `https://localhost:${port}`], {
+        columns: 150,
+        with: { NODE_EXTRA_CA_CERTS: files.authority, ...env },
+      })
+      await terminal.shows(message)
+      await terminal.shows(/^STREAM[\s\S]*^spans/m)
+    })
   })
 
   test.each([

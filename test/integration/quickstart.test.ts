@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
-import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -12,6 +12,7 @@ import { commandLineOf, isRunning } from '../../src/process-identity.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { withPostgres } from '../helpers/postgres.ts'
 import { RunningCommand, runObservatory } from '../helpers/run-observatory.ts'
+import { LOCALHOST_CERTIFICATE, LOCALHOST_KEY } from '../helpers/tls-certificates.ts'
 
 const postgresBin = process.env.OBSERVATORY_TEST_POSTGRES_BIN
 /** Nothing of it may be asked of the machine's own configuration. */
@@ -39,8 +40,8 @@ afterAll(async () => {
 })
 
 /** Starts quickstart as a shell would: in a process group of its own, which Ctrl-C goes to. */
-async function quickstart(...args: string[]): Promise<RunningCommand> {
-  running = new RunningCommand(['quickstart', ...args], { env, cwd, detached: true })
+async function quickstart(args: readonly string[] = [], added = {}): Promise<RunningCommand> {
+  running = new RunningCommand(['quickstart', ...args], { env: { ...env, ...added }, cwd, detached: true })
   await running.says('Ctrl-C stops everything.')
   const { postgres, redis } = await readServersFile(join(dataDir, 'servers.json'))
   servers = { postgres, redis }
@@ -101,7 +102,7 @@ function hasProgram(name: string): Promise<boolean> {
 }
 
 test('shows rows within seconds, every command it prints works, and Ctrl-C leaves nothing but the data', async () => {
-  const command = await quickstart('--rate', '20')
+  const command = await quickstart(['--rate', '20'])
   expect(command.stderr).toMatch(/First rows committed, \d+\.\d s after the start/)
   expect(command.stderr).toContain('a crash of this machine loses what came after')
   expect(command.stderr).not.toContain('WARN')
@@ -156,12 +157,26 @@ test('a second Ctrl-C ends it at once, the servers soon after, and the data is t
   expect(Date.now() - interruptedAt).toBeLessThan(1000)
   await eventually(() => expect(leftRunning()).toEqual([]), { timeoutMs: 20_000 })
 
-  const next = await quickstart('--for', '1')
+  const next = await quickstart(['--for', '1'])
   const { code, stderr } = await next.finished
   expect(code).toBe(0)
   expect(stderr).not.toContain('applied 0001')
   expect(leftRunning()).toEqual([])
 }, 120_000)
+
+test('with tokens and a certificate it tells rows all the same, and every command it prints gets in', async () => {
+  const files = { HTTP_TLS_CERT_FILE: join(cwd, 'cert.pem'), HTTP_TLS_KEY_FILE: join(cwd, 'key.pem') }
+  await writeFile(files.HTTP_TLS_CERT_FILE, LOCALHOST_CERTIFICATE)
+  await writeFile(files.HTTP_TLS_KEY_FILE, LOCALHOST_KEY)
+  const token = 'read-0123456789abcdef'
+  const command = await quickstart([], { ...files, ACCESS_TOKENS: `read:${token}` })
+  expect(command.stderr).not.toContain(token)
+  if (!(await hasProgram('curl'))) return
+  const curls = command.stderr.split('\n').filter((line) => line.startsWith('  curl '))
+  expect(curls).toHaveLength(7)
+  const statuses = curls.map((curl) => shell(`ACCESS_TOKEN=${token}; ${curl} -o /dev/null -w '%{http_code}'`))
+  expect(new Set(await Promise.all(statuses))).toEqual(new Set(['200']))
+})
 
 test('with servers of its own only where none are given, and a taken port is told before anything starts', async () => {
   const taken = await quickstart()

@@ -7,8 +7,12 @@ import { eventually } from '../helpers/eventually.ts'
 import { startTestService, type TestService } from '../helpers/test-service.ts'
 
 let test: TestService
+const lines: string[] = []
 beforeAll(async () => {
-  test = await startTestService({ STATEMENT_TIMEOUT_MS: '1000', DATABASE_POOL_MAX: '2' })
+  test = await startTestService(
+    { STATEMENT_TIMEOUT_MS: '1000', DATABASE_POOL_MAX: '2' },
+    { log: (line) => lines.push(line) },
+  )
   await test.redis.xadd(`${test.prefix}:logs`, '*', 'service', 'api', 'message', 'x'.repeat(500))
   await eventually(async () => {
     expect(await test.query('select count(*)::int as count from log_records')).toEqual([{ count: 1 }])
@@ -40,6 +44,9 @@ describe.each(['json', 'ndjson'])('a query that fails before its first row, form
     const { response, problem } = await problemOf(path).finally(() => locker.end())
     expect(response.status).toBe(504)
     expect(problem.detail).toContain('STATEMENT_TIMEOUT_MS')
+    // It passes by itself: no error of the service.
+    const told = lines.map((line) => JSON.parse(line)).filter(({ url }) => url === path)
+    expect(told.at(-1)).toMatchObject({ level: 'warn', msg: 'a request could not be answered now' })
     expect((await test.get(path)).status).toBe(200)
   })
 

@@ -149,6 +149,11 @@ describe('who reads too slowly', () => {
     }
     await fast.until(() => fast.records().length >= count, 30_000)
     expect(numbers(fast)).toEqual(upTo(count))
+    // Before it is told: it may never read again.
+    await eventually(async () => {
+      const metrics = await (await app.get('/metrics')).text()
+      expect(metrics).toMatch(/observatory_tail_records_dropped_total\{signal="logs"\} [1-9]/)
+    })
     const text = await readSome(slow, (seen) => seen.includes('event: dropped'))
     const shown = [...text.matchAll(/"n":\s?(\d+)/g)].map(([, n]) => Number(n))
     const dropped = Number(/event: dropped\ndata: \{"count":(\d+)\}/.exec(text)?.[1])
@@ -156,11 +161,12 @@ describe('who reads too slowly', () => {
     const until = shown.findIndex((n, index) => n !== index)
     const whole = until < 0 ? shown.length : until
     expect(shown.slice(0, whole)).toEqual(upTo(whole))
-    await eventually(async () => {
-      const metrics = await (await app.get('/metrics')).text()
-      expect(metrics).toMatch(/observatory_tail_records_dropped_total\{signal="logs"\} [1-9]/)
-    })
     slow.destroy()
+    // What it was not given stays counted when it has gone.
+    await eventually(async () => expect(await watchers('logs')).toBe(1))
+    const metrics = await (await app.get('/metrics')).text()
+    const counted = /observatory_tail_records_dropped_total\{signal="logs"\} (\d+)/.exec(metrics)?.[1]
+    expect(Number(counted)).toBeGreaterThanOrEqual(dropped)
   }, 60_000)
 
   test('has left when the connection is closed: nothing of it stays', async () => {

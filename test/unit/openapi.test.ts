@@ -44,6 +44,7 @@ beforeAll(async () => {
       requestsPerSecond: 0,
       maxConnections: 1,
       tls: undefined,
+      readTls: () => undefined,
     },
     ...{ limits, logger: nothing, metrics: createMetrics(), readiness: nothing, repositories: nothing },
     tail: { tails: nothing, maxWatchers: 1 },

@@ -1,11 +1,11 @@
 import { sleep } from '../../lifecycle.ts'
+import type { Service } from '../../service.ts'
 import { describeRows, type StatusLine } from './status-line.ts'
-import { readWrittenRows } from './written-rows.ts'
+import { parseWrittenRows } from './written-rows.ts'
 
 export interface TellRowsOptions {
-  readonly serviceUrl: string
-  /** Where the service asks for one. */
-  readonly accessToken: string | undefined
+  /** Asked in this process: by HTTP it may want a token, or have a certificate for another name. */
+  readonly service: Pick<Service, 'url' | 'readMetrics'>
   readonly status: StatusLine
   /** What to print once there is something to look at. */
   readonly guide: string
@@ -31,32 +31,28 @@ export async function tellRows(options: TellRowsOptions): Promise<void> {
   await tellProgress(options)
 }
 
-async function untilFirstRows({ serviceUrl, accessToken, status, signal }: TellRowsOptions): Promise<void> {
+async function untilFirstRows({ service, status, signal }: TellRowsOptions): Promise<void> {
   const lateAt = performance.now() + FIRST_ROWS_LATE_MS
   let isLate = false
   while (!signal.aborted) {
-    const written = await readWrittenRows(serviceUrl, accessToken)
-    if (written !== undefined && written.total > 0) return
+    const { total } = parseWrittenRows(await service.readMetrics())
+    if (total > 0) return
     if (!isLate && performance.now() > lateAt) {
       isLate = true
-      status.print(`No row is committed yet. ${serviceUrl}/readyz says what ingest waits for.\n`)
+      status.print(`No row is committed yet. ${service.url}/readyz says what ingest waits for.\n`)
     }
     await pause(FIRST_ROWS_POLL_MS, signal)
   }
 }
 
-async function tellProgress({ serviceUrl, accessToken, status, signal }: TellRowsOptions): Promise<void> {
+async function tellProgress({ service, status, signal }: TellRowsOptions): Promise<void> {
   const intervalMs = status.isTerminal ? TERMINAL_INTERVAL_MS : PLAIN_INTERVAL_MS
   let before = { total: 0, atMs: performance.now() }
   for (;;) {
     await pause(intervalMs, signal)
     if (signal.aborted) return
-    const written = await readWrittenRows(serviceUrl, accessToken)
+    const written = parseWrittenRows(await service.readMetrics())
     const atMs = performance.now()
-    if (written === undefined) {
-      status.show('The service does not answer.')
-      continue
-    }
     status.show(describeRows(written, ((written.total - before.total) * 1000) / (atMs - before.atMs)))
     before = { total: written.total, atMs }
   }

@@ -18,21 +18,33 @@ const TOKENS_BY_MODEL =
 
 const OWN_RECORD = "'*' service api level error message boom user.id 42"
 
+/** Kept out of the list of commands that a shell has had; what follows has it, observatory tail and status too. */
+const TAKE_TOKEN = 'read -rs ACCESS_TOKEN && export ACCESS_TOKEN'
+
 /** Commands to paste into another terminal, a line each, indented, under a line that says what they show. Holds no password. */
 export function whatToLookAt(options: WhatToLookAtOptions): string {
   const { settings, service } = options
-  const curl = (path: string): string => `curl -s ${quoteForShell(`${service.url}${path}`)}`
+  const isOpen = settings.accessTokens.length === 0
+  // The certificate is hardly one for the address that is listened on.
+  const curlProgram = service.url.startsWith('https:') ? 'curl -sk' : 'curl -s'
+  const open = (path: string): string => `${curlProgram} ${quoteForShell(`${service.url}${path}`)}`
+  const curl = (path: string): string =>
+    isOpen ? open(path) : `${open(path)} -H "Authorization: Bearer $ACCESS_TOKEN"`
   const { psql, redisCli } = clientCommands(options)
   const stream = quoteForShell(streamKey(settings.streamPrefix, 'logs'))
   const sections: readonly (readonly [title: string, ...commands: string[]])[] = [
-    ['In a browser: what comes in, traces, whether ingest keeps up', `${service.url}/`],
+    ...(isOpen ? [] : [['First one of ACCESS_TOKENS that may read: it is not shown', TAKE_TOKEN] as const]),
+    [
+      `In a browser${isOpen ? '' : ' (any user, the token is the password)'}: what comes in, traces, whether ingest keeps up`,
+      `${service.url}/`,
+    ],
     [
       'Spans, errors in the logs, metrics',
       curl('/api/v1/spans?limit=5'),
       curl('/api/v1/logs?level=error'),
       curl('/api/v1/metrics'),
     ],
-    ['The service itself, for Prometheus and for a readiness probe', curl('/metrics'), curl('/readyz')],
+    ['The service itself, for Prometheus and for a readiness probe', curl('/metrics'), open('/readyz')],
     [
       'Sessions of users, and how evaluations came out by model',
       curl('/api/v1/sessions?limit=3'),

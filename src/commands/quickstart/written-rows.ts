@@ -9,24 +9,6 @@ export interface WrittenRows {
   readonly lag: number | undefined
 }
 
-const TIMEOUT_MS = 2000
-
-/** Asks a running service. Undefined when it does not answer in time. @param accessToken where it asks for one. */
-export async function readWrittenRows(
-  serviceUrl: string,
-  accessToken?: string,
-): Promise<WrittenRows | undefined> {
-  try {
-    const response = await fetch(new URL('/metrics', serviceUrl), {
-      headers: accessToken === undefined ? {} : { authorization: `Bearer ${accessToken}` },
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    })
-    return parseWrittenRows(await response.text())
-  } catch {
-    return undefined
-  }
-}
-
 /** Reads the text format of Prometheus, as far as it is needed here. */
 export function parseWrittenRows(text: string): WrittenRows {
   const sample = (name: string, signal: TelemetrySignal): number | undefined => {

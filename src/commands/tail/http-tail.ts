@@ -1,5 +1,6 @@
-import { messageOf, ObservatoryError } from '../../errors.ts'
+import { ObservatoryError } from '../../errors.ts'
 import type { TailEvent } from '../../tail/tail-event.ts'
+import { connectionProblem } from '../connection-problem.ts'
 import { checkAnswer } from './check-answer.ts'
 import { readTailEvent } from './read-tail-event.ts'
 import { sseMessages } from './sse-messages.ts'
@@ -70,7 +71,5 @@ function ignore(): void {}
 
 function lostBy(error: unknown): unknown {
   if (error instanceof TailLost || error instanceof ObservatoryError) return error
-  // "fetch failed" and "terminated" say nothing; their causes do.
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  return new TailLost(messageOf(cause), { cause: error })
+  return new TailLost(connectionProblem(error), { cause: error })
 }

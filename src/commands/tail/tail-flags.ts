@@ -4,6 +4,7 @@ import { MAX_HISTORY } from '../../tail/signal-tail.ts'
 import { parseLimitFlag } from '../limit-flag.ts'
 import type { ColorWhen } from '../query/paint.ts'
 import { addFilterFlags, type QueryFlags } from '../query/query-flags.ts'
+import { SERVICE_SETTINGS } from '../service-url.ts'
 import { addSettings } from '../setting-flags.ts'
 
 export const TAIL_OUTPUTS = ['pretty', 'json', 'logfmt', 'template'] as const
@@ -70,9 +71,7 @@ export function addTailFlags(command: Command, columns: FilterColumns): Command 
     new Option('--no-reconnect', 'End when the connection is lost, with exit code 1.'),
   ])
   return addSettings(command, [
-    'httpHost',
-    'httpPort',
-    'accessToken',
+    ...SERVICE_SETTINGS,
     'redisUrl',
     'streamPrefix',
     'dataDir',

@@ -1,7 +1,5 @@
-import { ObservatoryError } from '../../errors.ts'
 import { filterWordsOf } from '../../repositories/filter-words.ts'
-import type { Settings } from '../../settings.ts'
-import { reachableHost } from '../reachable-host.ts'
+import { type ServiceAddress, serviceUrl } from '../service-url.ts'
 import type { TailFlags } from './tail-flags.ts'
 import { USUAL_LINES } from './tail-question.ts'
 import type { TailedSignal } from './tailed-signal.ts'
@@ -11,11 +9,7 @@ import type { TailedSignal } from './tailed-signal.ts'
  *
  * @throws ObservatoryError ERR_USAGE for what is no address of a service.
  */
-export function tailUrl(
-  { path, columns }: TailedSignal,
-  flags: TailFlags,
-  settings: Pick<Settings, 'httpHost' | 'httpPort'>,
-): URL {
+export function tailUrl({ path, columns }: TailedSignal, flags: TailFlags, settings: ServiceAddress): URL {
   const url = new URL(`api/v1/${path}/tail`, serviceUrl(flags.url, settings))
   const words = filterWordsOf(columns).filter((word) => word !== 'from' && word !== 'to')
   for (const word of words) {
@@ -33,26 +27,4 @@ export function tailUrl(
   if (history !== undefined) url.searchParams.set('history', String(history))
   if (sample !== undefined) url.searchParams.set('sample', sample)
   return url
-}
-
-/** The base of a service's URLs: it ends in a slash. */
-function serviceUrl(
-  written: string | undefined,
-  { httpHost, httpPort }: Pick<Settings, 'httpHost' | 'httpPort'>,
-): URL {
-  if (written === undefined) {
-    if (httpPort === 0) throw usage('HTTP_PORT=0 is any free port: say which it is')
-    return new URL(`http://${reachableHost(httpHost)}:${httpPort}/`)
-  }
-  const url = URL.canParse(written) ? new URL(written) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol))
-    throw usage('it must begin with http:// or https://')
-  if (url.username !== '' || url.password !== '') throw usage('it cannot have a user name or a password')
-  const base = new URL(url.origin)
-  base.pathname = url.pathname.endsWith('/') ? url.pathname : `${url.pathname}/`
-  return base
-}
-
-function usage(what: string): ObservatoryError {
-  return new ObservatoryError('ERR_USAGE', `--url: ${what}, such as http://127.0.0.1:4318`)
 }

@@ -12,6 +12,8 @@ export interface Guard extends GuardOptions {
   readonly maxConnections: number
   /** Without it, HTTP is not encrypted. */
   readonly tls: Tls | undefined
+  /** The certificate as it is on disk now. @throws ObservatoryError ERR_CONFIG_INVALID as at the start. */
+  readTls(): Tls | undefined
 }
 
 /**
@@ -43,5 +45,6 @@ export function createGuard(settings: Settings, logger: Logger): Guard {
     requestsPerSecond: settings.httpRateLimit,
     maxConnections: settings.httpMaxConnections,
     tls: readTls(settings),
+    readTls: () => readTls(settings),
   }
 }

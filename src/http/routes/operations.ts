@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { OPEN_METRICS_TYPE, openMetricsText } from '../../metrics/open-metrics-text.ts'
 import type { Metrics } from '../../metrics.ts'
+import type { AccessTokens } from '../access/access-tokens.ts'
 import { answer, one, problem } from '../openapi/answers.ts'
 import { text } from '../openapi/json-schema.ts'
 import type { RouteDocs } from '../openapi/route-docs.ts'
@@ -9,7 +10,11 @@ import type { Readiness } from '../readiness.ts'
 export interface OperationRoutesOptions {
   readonly metrics: Metrics
   readonly readiness: () => Promise<Readiness>
+  readonly guard: { readonly tokens: AccessTokens }
 }
+
+/** Instead of what is in the way, which names servers and accounts, for who has no token where there are some. */
+const UNTOLD = 'whoever sends a token is told'
 
 const DOCS = {
   metrics: {
@@ -42,7 +47,10 @@ const DOCS = {
 } satisfies Readonly<Record<string, RouteDocs>>
 
 /** For those who run the service: Prometheus, and the probes of an orchestrator. */
-export function operationRoutes(app: FastifyInstance, { metrics, readiness }: OperationRoutesOptions): void {
+export function operationRoutes(
+  app: FastifyInstance,
+  { metrics, readiness, guard: { tokens } }: OperationRoutesOptions,
+): void {
   app.get('/metrics', { config: { docs: DOCS.metrics } }, async ({ headers }, reply) => {
     reply.header('vary', 'accept')
     if (headers.accept?.includes('application/openmetrics-text'))
@@ -50,8 +58,13 @@ export function operationRoutes(app: FastifyInstance, { metrics, readiness }: Op
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })
   app.get('/healthz', { config: { docs: DOCS.health, neededRole: 'anyone' } }, async () => ({ status: 'ok' }))
-  app.get('/readyz', { config: { docs: DOCS.readiness, neededRole: 'anyone' } }, async (_request, reply) => {
-    const state = await readiness()
-    return reply.code(state.ready ? 200 : 503).send(state)
-  })
+  app.get(
+    '/readyz',
+    { config: { docs: DOCS.readiness, neededRole: 'anyone' } },
+    async ({ headers }, reply) => {
+      const { ready, problems } = await readiness()
+      const isTold = ready || tokens.areNone || tokens.callerOf(headers.authorization) !== undefined
+      return reply.code(ready ? 200 : 503).send({ ready, problems: isTold ? problems : [UNTOLD] })
+    },
+  )
 }

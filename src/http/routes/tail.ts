@@ -139,10 +139,5 @@ function readLastEventId(text: string | undefined): TailId | undefined {
 }
 
 function countSent(metrics: Metrics, signal: TelemetrySignal, sent: readonly TailEvent[]): void {
-  let records = 0
-  for (const event of sent) {
-    if (event.kind === 'record') records += 1
-    else if (event.kind === 'dropped') metrics.tailRecordsDropped.inc({ signal }, event.count)
-  }
-  metrics.tailRecordsSent.inc({ signal }, records)
+  metrics.tailRecordsSent.inc({ signal }, sent.filter(({ kind }) => kind === 'record').length)
 }

@@ -8,9 +8,9 @@ const EMBEDDED = {
   redisUrl: 'redis://127.0.0.1:16380',
 }
 
-function guide(env: Record<string, string>, urls = EMBEDDED): string {
+function guide(env: Record<string, string>, urls = EMBEDDED, url = 'http://127.0.0.1:4321'): string {
   const { settings } = loadSettings({ env, cwd: '/' })
-  return whatToLookAt({ settings, service: { url: 'http://127.0.0.1:4321' }, ...urls })
+  return whatToLookAt({ settings, service: { url }, ...urls })
 }
 
 /** The words that a shell makes of the first line with that program in it. */
@@ -76,6 +76,21 @@ describe('the commands to paste', () => {
       'XADD',
     ])
     expect(text).not.toContain('topsecret')
+  })
+
+  test('have a token where one is needed, which is asked for and not told', () => {
+    const text = guide({ ACCESS_TOKENS: 'read:read-0123456789abcdef' })
+    expect(text).toMatch(/^ {2}read -rs ACCESS_TOKEN && export ACCESS_TOKEN$/m)
+    const curls = text.split('\n').filter((line) => line.includes('curl '))
+    expect(curls).toHaveLength(7)
+    const without = curls.filter((line) => !line.endsWith(' -H "Authorization: Bearer $ACCESS_TOKEN"'))
+    expect(without).toEqual(['  curl -s http://127.0.0.1:4321/readyz'])
+    expect(text).not.toContain('0123456789abcdef')
+    expect(guide({})).not.toContain('ACCESS_TOKEN')
+  })
+
+  test('go over HTTPS to this machine whatever name its certificate is for', () => {
+    expect(guide({}, EMBEDDED, 'https://127.0.0.1:4321')).toContain('curl -sk https://127.0.0.1:4321/metrics')
   })
 
   test('use the stream prefix of the settings, whatever a shell would make of it', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseWrittenRows, readWrittenRows } from '../../../src/commands/quickstart/written-rows.ts'
+import { parseWrittenRows } from '../../../src/commands/quickstart/written-rows.ts'
 import { registerGauges } from '../../../src/metrics/register-gauges.ts'
 import { createMetrics } from '../../../src/metrics.ts'
 import { METRIC_SOURCES } from '../../helpers/metric-sources.ts'
@@ -31,9 +31,5 @@ describe("the service's own metrics", () => {
 
   test('a lag that Redis does not know for one stream is not known for all', async () => {
     expect(parseWrittenRows(await exposition(null)).lag).toBeUndefined()
-  })
-
-  test('a service that is not there is no error', async () => {
-    expect(await readWrittenRows('http://127.0.0.1:1')).toBeUndefined()
   })
 })

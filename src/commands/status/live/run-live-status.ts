@@ -5,30 +5,40 @@ import { maskSecrets } from '../../../mask-secrets.ts'
 import { describePostgres } from '../../../postgres-connection.ts'
 import { openRevivedRedis, whenReady } from '../../../redis.ts'
 import { describeRedis } from '../../../redis-url.ts'
+import type { Settings } from '../../../settings.ts'
 import { untilOutputGone } from '../../output-gone.ts'
 import { paintFor } from '../../query/paint.ts'
 import { findServers, notRunning } from '../../servers.ts'
+import { serviceUrl } from '../../service-url.ts'
 import { DatabaseLooks } from './database-looks.ts'
 import { LiveScreen } from './live-screen.ts'
 import { type LiveState, liveView } from './live-view.ts'
 import { NOT_LOOKED, repeatLook, within } from './repeated-look.ts'
-import { lookAtService } from './service-look.ts'
+import { type LookedAtService, lookAtService } from './service-look.ts'
 import { StreamLooks } from './stream-looks.ts'
 import { watchKeys } from './watch-keys.ts'
 
 const CONNECT_MAX_MS = 5000
 
+export interface LiveStatusOptions {
+  /** Between two looks. */
+  readonly intervalMs: number
+  /** Where a service answers; without it where the settings lead. */
+  readonly url: string | undefined
+}
+
 /**
  * Shows the state on a terminal, anew each interval, until a key or a signal ends it. A server that does not answer is told, and tried again.
  *
- * @throws ObservatoryError when it is not known where a server is.
+ * @throws ObservatoryError when it is not known where a server is, or `url` is no address of a service.
  */
 export async function runLiveStatus(
   loaded: LoadedSettings,
-  intervalMs: number,
+  { intervalMs, url }: LiveStatusOptions,
   { stopping, releasers }: RunContext,
 ): Promise<void> {
   const { settings } = loaded
+  const service = serviceOf(settings, url)
   const log = (line: string): void => void process.stderr.write(`${line}\n`)
   const { databaseUrl, redisUrl } = await findServers(loaded, { releasers, log })
   if (databaseUrl === undefined) throw notRunning(settings, 'PostgreSQL')
@@ -79,7 +89,7 @@ export async function runLiveStatus(
       }),
       repeatLook({
         ...options,
-        look: () => lookAtService(settings),
+        look: () => lookAtService(service),
         onLook: ({ value = state.service }) => change({ service: value }),
       }),
     ])
@@ -89,6 +99,12 @@ export async function runLiveStatus(
       new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve())),
     ])
   })
+}
+
+/** @throws ObservatoryError ERR_USAGE for what is no address of a service. */
+function serviceOf(settings: Settings, written: string | undefined): LookedAtService {
+  const isKnown = written !== undefined || settings.httpPort !== 0
+  return { url: isKnown ? serviceUrl(written, settings) : undefined, accessToken: settings.accessToken }
 }
 
 /** Enters the screen. @returns what gives the terminal back; it is given back on any exit of the process, too. */

@@ -1,30 +1,47 @@
-import { messageOf } from '../../../errors.ts'
-import type { Settings } from '../../../settings.ts'
-import { reachableHost } from '../../reachable-host.ts'
+import { connectionProblem } from '../../connection-problem.ts'
 import { formatBytes } from '../../text-table.ts'
 
 const TIMEOUT_MS = 1500
 /** A service's own is about 30 KiB; something else may answer there. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
-/** What a service that answers where HTTP_HOST and HTTP_PORT lead says of itself, as lines; or that none does. Never throws. */
-export async function lookAtService({
-  httpHost,
-  httpPort,
-}: Pick<Settings, 'httpHost' | 'httpPort'>): Promise<string> {
-  if (httpPort === 0) return 'Service: HTTP_PORT=0 does not say where one answers'
-  const url = `http://${reachableHost(httpHost)}:${httpPort}`
+/** Where a service answers, and what opens it. */
+export interface LookedAtService {
+  /** Ends in a slash. Undefined where none is named. */
+  readonly url: URL | undefined
+  /** Where it asks for one. */
+  readonly accessToken: string | undefined
+}
+
+/** What a service says of itself, as lines; or why it does not. Never throws. */
+export async function lookAtService({ url, accessToken }: LookedAtService): Promise<string> {
+  if (url === undefined) return 'Service: HTTP_PORT=0 does not say where one answers; --url does'
+  const shown = url.href.replace(/\/$/, '')
   try {
-    return `Service at ${url}\n  ${describeMetrics(await readMetrics(url))}`
+    const text = await readMetrics(url, accessToken)
+    return typeof text === 'string'
+      ? `Service at ${shown}\n  ${describeMetrics(text)}`
+      : `Service at ${shown}\n  ${text.problem}`
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-    return `Service: none answers at ${url}\n  ${messageOf(cause)}`
+    return `Service: none answers at ${shown}\n  ${connectionProblem(error)}`
   }
 }
 
-async function readMetrics(url: string): Promise<string> {
-  const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(TIMEOUT_MS) })
-  if (response.status !== 200) throw new Error(`/metrics answers ${response.status}`)
+/** Of one that answers, but not with them, what is in the way. */
+async function readMetrics(
+  url: URL,
+  accessToken: string | undefined,
+): Promise<string | { readonly problem: string }> {
+  const response = await fetch(new URL('metrics', url), {
+    headers: accessToken === undefined ? {} : { authorization: `Bearer ${accessToken}` },
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  })
+  const { status } = response
+  if (status !== 200) await response.body?.cancel()
+  if (status === 401 && accessToken === undefined) return { problem: 'it wants a token: set ACCESS_TOKEN' }
+  if (status === 401) return { problem: 'it does not know the token of ACCESS_TOKEN' }
+  if (status === 403) return { problem: 'the token of ACCESS_TOKEN may not read: set one that may' }
+  if (status !== 200) throw new Error(`/metrics answers ${status}`)
   const decoder = new TextDecoder()
   let text = ''
   for await (const bytes of response.body ?? []) {
