@@ -14,8 +14,8 @@ export function poolSizes({
     operations: 1,
     // One for each batch that is written at once, one to look things up, and one for pruning, which takes its time.
     ingest: writeConcurrency * TELEMETRY_SIGNALS.length + 2,
-    // A build of an index takes minutes, and must not take a batch's connection.
-    maintenance: 1,
+    // One for each that takes minutes, and must not take a batch's connection: building indexes, vacuuming, retention. Mostly there is none.
+    maintenance: 3,
     api: databasePoolMax,
   }
 }
