@@ -53,6 +53,8 @@ export async function detachPartition(
   names: { readonly table: string; readonly partition: string },
   options: DetachOptions,
 ): Promise<void> {
+  if (await isBusy(client, names.partition))
+    throw new HeldUp(`${names.partition} is vacuumed, or an index of it built, by somebody else`)
   await untilNoOldUse(client, names.table, options)
   try {
     await client.query(`set lock_timeout = '${DETACH_LOCK_TIMEOUT}'`)
@@ -85,6 +87,17 @@ export async function finishDetach(
     }
     await sleep(FINALIZE_PAUSE_MS, signal)
   }
+}
+
+/** What a DETACH would wait for while new partitions wait for it. */
+async function isBusy(client: pg.ClientBase, partition: string): Promise<boolean> {
+  const { rows } = await client.query<{ busy: boolean }>(
+    `select exists (select from pg_locks l
+              where l.relation = $1::regclass and l.database = (select oid from pg_database where datname = current_database())
+                and l.mode = 'ShareUpdateExclusiveLock' and l.granted and l.pid <> pg_backend_pid()) as busy`,
+    [partition],
+  )
+  return rows[0]?.busy === true
 }
 
 /** Whoever is hidden from this role (another one's session, a prepared transaction) counts as old. */
