@@ -7,6 +7,8 @@ export interface DetachOptions {
   readonly signal: AbortSignal
   /** How long it waits until nobody is there who has used the table for long. Default 30 s. */
   readonly readersWaitMs?: number
+  /** How long a transaction must be at it to be waited for so. Default 10 s. */
+  readonly oldUseMs?: number
   /** How long it tries to finish a detach that was begun. Default 60 s. */
   readonly finishWaitMs?: number
 }
@@ -16,7 +18,7 @@ export interface DetachOptions {
  * everybody who used the table when it began. So it is begun only when nobody does so for longer than this: then late rows wait
  * for a moment, and not for the end of an export.
  */
-const OLD_USE_SECONDS = 10
+const OLD_USE_MS = 10_000
 const POLL_MS = 250
 /** Of each wait of DETACH CONCURRENTLY. It holds no lock that a read or a COPY of another partition needs. */
 const DETACH_LOCK_TIMEOUT = '10s'
@@ -106,19 +108,19 @@ const OLD_USE = `
     from pg_locks l left join pg_stat_activity a on a.pid = l.pid
    where l.relation = $1::regclass and l.database = (select oid from pg_database where datname = current_database()) and l.granted
      and l.pid is distinct from pg_backend_pid()
-     and coalesce(a.xact_start < clock_timestamp() - make_interval(secs => $2), true)`
+     and coalesce(a.xact_start < clock_timestamp() - make_interval(secs => $2::float8 / 1000), true)`
 
 async function untilNoOldUse(
   client: pg.ClientBase,
   table: string,
-  { signal, readersWaitMs = 30_000 }: DetachOptions,
+  { signal, readersWaitMs = 30_000, oldUseMs = OLD_USE_MS }: DetachOptions,
 ): Promise<void> {
   const giveUpAt = performance.now() + readersWaitMs
   for (;;) {
-    const { rows } = await client.query<{ count: number }>(OLD_USE, [table, OLD_USE_SECONDS])
+    const { rows } = await client.query<{ count: number }>(OLD_USE, [table, oldUseMs])
     if (rows[0]?.count === 0) return
     if (performance.now() >= giveUpAt)
-      throw new HeldUp(`${table} is in use by transactions that are older than ${OLD_USE_SECONDS} s`)
+      throw new HeldUp(`${table} is in use by transactions that are older than ${oldUseMs / 1000} s`)
     await sleep(POLL_MS, signal)
   }
 }
