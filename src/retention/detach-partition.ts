@@ -23,8 +23,8 @@ const POLL_MS = 250
 /** Of each wait of DETACH CONCURRENTLY. It holds no lock that a read or a COPY of another partition needs. */
 const DETACH_LOCK_TIMEOUT = '10s'
 /** While FINALIZE waits, partitions cannot be made: shorter than {@link Partitions} waits for that. */
-const FINALIZE_LOCK_TIMEOUT = '2s'
-const FINALIZE_PAUSE_MS = 2000
+const FINALIZE_LOCK_TIMEOUT = '1s'
+const FINALIZE_PAUSE_MS = 3000
 
 /** Where a partition is, by its name with the schema. */
 export type PartitionPlace = 'attached' | 'detaching' | 'detached' | 'gone'

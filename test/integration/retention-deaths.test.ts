@@ -56,14 +56,17 @@ describe('a process that dies', () => {
   const time = NOW - 9 * DAY
   const later = NOW - 8 * DAY
 
-  /** A pool whose session is lost at its query of that number, with all it had begun. */
+  /**
+   * A pool whose session is lost before its statement of that number, with all it had begun. Only those count that change something: to die
+   * before one that reads is to die before the next that writes.
+   */
   function dyingPool(of: pg.Pool, at: number): { readonly pool: pg.Pool; asked(): number } {
     let asked = 0
     const connect = async () => {
       const client = await of.connect()
       const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>
       const counting = async (...args: unknown[]) => {
-        asked += 1
+        if (!/^\s*(select|with|begin|set|lock)\b/.test(String(args[0]))) asked += 1
         if (asked < at) return query(...args)
         client.connection.stream.destroy()
         throw Object.assign(new Error('The connection was lost'), { code: 'ECONNRESET' })
@@ -94,7 +97,7 @@ describe('a process that dies', () => {
 
   const nowMs = Math.floor(time / DAY) * DAY + 9 * DAY
 
-  test('between any two of its queries is followed by one that finishes: nothing twice, nothing left', async () => {
+  test('between any two of its statements is followed by one that finishes: nothing twice, nothing left', async () => {
     await pool.query(CREATE_SUMS)
     let deaths = 0
     for (let at = 1; ; at += 1) {
@@ -134,9 +137,9 @@ describe('a process that dies', () => {
         { table_name: 'log_contents', n: 5, open: 0 },
         { table_name: 'log_records', n: 8, open: 0 },
       ])
-      await pool.query(`drop table ${dayOf('log_contents', later)}, ${dayOf('log_records', later)}`)
+      await pool.query('truncate log_records, log_contents')
     }
-    expect(deaths).toBeGreaterThan(40)
+    expect(deaths).toBeGreaterThan(20)
   })
 
   test('while its DETACH waits for a reader leaves it pending, and the next one finishes it', async () => {
