@@ -12,6 +12,7 @@ import { addLogs, addSpans, dayOf, makeDay } from '../helpers/old-telemetry.ts'
 import { retentionPolicy, runOnce } from '../helpers/retention-run.ts'
 import { type Finished, RunningCommand } from '../helpers/run-observatory.ts'
 import { createTestDatabase } from '../helpers/test-database.ts'
+import { startTestService } from '../helpers/test-service.ts'
 
 const DAY = 86_400_000
 const TIME = Date.now() - 9 * DAY
@@ -276,6 +277,16 @@ describe('a service', () => {
     expect((await tables()).filter((name) => name.startsWith('log_records'))).toEqual([
       dayOf('log_records', TIME + DAY),
     ])
+  })
+
+  test.each([
+    ['runs it where something is set', { RETENTION_RULES: 'logs level<=debug 3' }, true],
+    ['does not where nothing is', {}, false],
+  ])('%s', async (_, env, runs) => {
+    const service = await startTestService({ DATABASE_URL: databaseUrl, ...env }, { roles: ['ingest'] })
+    ends.push(() => service.close())
+    const text = await (await service.get('/metrics')).text()
+    expect(text.includes('observatory_retention_runs_total{outcome="finished"} 0')).toBe(runs)
   })
 
   test('stops within a second while it waits for a reader', async () => {
