@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   migrate: async () => (await import('./commands/migrate.ts')).migrateCommand(),
   status: async () => (await import('./commands/status.ts')).statusCommand(),
   'dead-letters': async () => (await import('./commands/dead-letters.ts')).deadLettersCommand(),
+  retention: async () => (await import('./commands/retention.ts')).retentionCommand(),
   audit: async () => (await import('./commands/audit.ts')).auditCommand(),
   rewind: async () => (await import('./commands/rewind.ts')).rewindCommand(),
   reprice: async () => (await import('./commands/reprice.ts')).repriceCommand(),

@@ -75,7 +75,7 @@ function resolveSetting(
     if (found === undefined) continue
     const parsed = parseSetting(setting, found.raw)
     if ('value' in parsed) return { value: parsed.value, source: found.source }
-    problems.push(`${name} (${found.source}): ${parsed.problem}`)
+    for (const problem of parsed.problem.split('\n')) problems.push(`${name} (${found.source}): ${problem}`)
     return { value: setting.default, source: found.source }
   }
   return { value: setting.default, source: 'default' }

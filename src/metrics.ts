@@ -118,6 +118,47 @@ export function createMetrics() {
       'Questions to the cache of answers, by what became of them: hit, miss, stale (what was asked about has changed), too_large',
       ['outcome'],
     ),
+    partitionsUnfrozen: new Gauge<'table'>({
+      name: 'observatory_partitions_unfrozen',
+      help: 'Closed partitions that are to be frozen and vacuumed',
+      labelNames: ['table'],
+      registers,
+    }),
+    partitionsVacuumed: counter(
+      'partitions_vacuumed_total',
+      'Closed partitions that were frozen and vacuumed',
+      ['table'],
+    ),
+    partitionVacuumsFailed: counter(
+      'partition_vacuum_failures_total',
+      'Closed partitions that could not be vacuumed, each time',
+      ['table'],
+    ),
+    retentionRuns: counter(
+      'retention_runs_total',
+      'Runs of retention, by outcome: finished, incomplete (something waits or failed), failed, busy (another process runs)',
+      ['outcome'],
+    ),
+    retentionRemovedPartitions: counter(
+      'retention_removed_partitions_total',
+      'Partitions that retention has dropped',
+      ['table'],
+    ),
+    retentionRemovedRows: counter(
+      'retention_removed_rows_total',
+      'Rows that retention has removed, in partitions and by themselves',
+      ['table'],
+    ),
+    retentionRemovedBytes: counter(
+      'retention_removed_bytes_total',
+      'Bytes of what retention has removed, with indexes; of single rows an estimate, and they come back when their partition goes',
+      ['table'],
+    ),
+    retentionLastFinished: new Gauge({
+      name: 'observatory_retention_last_finished_timestamp_seconds',
+      help: 'When a run of this process has left nothing that was due, in unix time; 0 before the first one',
+      registers,
+    }),
     tailRecordsSent: counter('tail_records_sent_total', 'Records given to those who watch a tail', [
       'signal',
     ]),

@@ -1,8 +1,8 @@
 import { TELEMETRY_SIGNALS } from './models/telemetry-signal.ts'
 import type { Settings } from './settings.ts'
 
-/** The PostgreSQL pools of a service: one for each of its roles, and three that the work of neither can exhaust. */
-export type PoolName = 'operations' | 'ingest' | 'maintenance' | 'rollups' | 'api'
+/** The PostgreSQL pools of a service: one for each of its roles, and two that the work of neither can exhaust. */
+export type PoolName = 'operations' | 'ingest' | 'maintenance' | 'api'
 
 /** How many PostgreSQL connections each pool of a service opens at most. A role that a process does not have opens none. */
 export function poolSizes({
@@ -14,9 +14,8 @@ export function poolSizes({
     operations: 1,
     // One for each batch that is written at once, one to look things up, and one for pruning, which takes its time.
     ingest: writeConcurrency * TELEMETRY_SIGNALS.length + 2,
-    // A build of an index takes minutes, and must not take a batch's connection.
-    maintenance: 1,
-    rollups: 1,
+    // One for each that takes minutes, and must not take a batch's connection: building indexes, vacuuming, retention, rolling up. Mostly there is none.
+    maintenance: 4,
     api: databasePoolMax,
   }
 }

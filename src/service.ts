@@ -39,9 +39,13 @@ import { ServiceRepository } from './repositories/service-repository.ts'
 import { SessionRepository } from './repositories/session-repository.ts'
 import { StatisticsRepository } from './repositories/statistics-repository.ts'
 import { TraceRepository } from './repositories/trace-repository.ts'
+import { createRemovalHooks } from './retention/create-removal-hooks.ts'
+import { FreezeKeeper } from './retention/freeze-keeper.ts'
 import { IndexKeeper } from './retention/index-keeper.ts'
 import { PartitionKeeper } from './retention/partition-keeper.ts'
 import { Partitions } from './retention/partitions.ts'
+import { RetentionKeeper } from './retention/retention-keeper.ts'
+import { readRetentionPolicy } from './retention/retention-policy.ts'
 import { RollupKeeper } from './retention/rollups/rollup-keeper.ts'
 import { ServicePools } from './service-pools.ts'
 import type { Settings } from './settings.ts'
@@ -232,9 +236,7 @@ async function startIngest(options: ServiceOptions, needs: IngestNeeds): Promise
   const keeper = new PartitionKeeper({ partitions, ahead: settings.partitionsAhead, logger })
   state.partitionKeeper = keeper
   releasers.defer('partition keeper', () => keeper.stop())
-  keepIndexes(options, needs)
-  const rollups = new RollupKeeper({ ...needs, pool: needs.pools.open('rollups'), logger })
-  releasers.defer('rollup keeper', () => rollups.stop())
+  keepPartitions(options, needs)
   const { seriesMaxPerMetric: maxPerMetric, seriesMaxPerService: maxPerService } = settings
   const interner = new Interner({ maxPerMetric, maxPerService })
   const lease = await takeLease(options, needs)
@@ -290,11 +292,30 @@ async function startIngest(options: ServiceOptions, needs: IngestNeeds): Promise
   releasers.defer('ingest', () => Promise.all([...state.workers.values()].map((worker) => worker.stop())))
 }
 
-function keepIndexes({ settings, logger }: ServiceOptions, { pools, releasers, metrics }: IngestNeeds): void {
+/** What becomes of partitions whose time is over: indexes, a vacuum, and how long they stay. */
+function keepPartitions(
+  { settings, logger }: ServiceOptions,
+  { pools, releasers, metrics }: IngestNeeds,
+): void {
+  const pool = pools.open('maintenance')
   const { indexPartitions: partitions } = settings
-  if (partitions === 'off') return
-  const keeper = new IndexKeeper({ pool: pools.open('maintenance'), partitions, metrics, logger })
-  releasers.defer('index keeper', () => keeper.stop())
+  if (partitions !== 'off') {
+    const indexes = new IndexKeeper({ pool, partitions, metrics, logger })
+    releasers.defer('index keeper', () => indexes.stop())
+  }
+  const rollups = new RollupKeeper({ pool, metrics, logger })
+  releasers.defer('rollup keeper', () => rollups.stop())
+  const freezing = new FreezeKeeper({ pool, isIndexed: partitions !== 'off', metrics, logger })
+  releasers.defer('freeze keeper', () => freezing.stop())
+  const policy = readRetentionPolicy(settings)
+  const retention = new RetentionKeeper({
+    pool,
+    policy,
+    hooks: createRemovalHooks(settings),
+    metrics,
+    logger,
+  })
+  releasers.defer('retention', () => retention.stop())
 }
 
 async function takeLease({ settings, logger }: ServiceOptions, needs: IngestNeeds): Promise<ConsumerLease> {

@@ -43,6 +43,7 @@ const PLACEHOLDERS = {
   redisUrl: 'url',
   token: 'token',
   tokens: 'tokens',
+  retentionRules: 'rules',
 } as const
 
 /** Of a file that a secret is read from. */

@@ -1,3 +1,4 @@
+import { parseRetentionRules } from './models/retention-rule.ts'
 import { parseSentinelUrl } from './redis-url.ts'
 import {
   ACCESS_ROLES,
@@ -8,7 +9,7 @@ import {
   type WordsSetting,
 } from './settings.ts'
 
-/** A value that was checked, or in words what is wrong with it and what would be right. */
+/** A value that was checked, or in words what is wrong with it and what would be right: a line each. */
 export type SettingValue = string | number | readonly string[]
 export type ParsedSetting = { readonly value: SettingValue } | { readonly problem: string }
 
@@ -35,6 +36,8 @@ export function parseSetting(setting: Setting, raw: unknown): ParsedSetting {
       return parseToken(raw)
     case 'tokens':
       return parseTokens(raw)
+    case 'retentionRules':
+      return parseRules(raw)
     case 'postgresUrl':
       return parsePostgresUrl(raw)
     case 'redisUrl':
@@ -126,6 +129,15 @@ function parseTokens(raw: unknown): ParsedSetting {
   if (wrong >= 0) return { problem: `number ${wrong + 1} of its tokens is none; ${expected}` }
   if (written.length === 0) return { problem: `holds no token; ${expected}` }
   return { value: written as AccessToken[] }
+}
+
+function parseRules(raw: unknown): ParsedSetting {
+  const text = Array.isArray(raw) ? raw.join('\n') : raw
+  if (typeof text !== 'string')
+    return { problem: `${show(raw)} is not text; expected rules such as logs level<=debug 3` }
+  const parsed = parseRetentionRules(text)
+  if ('problems' in parsed) return { problem: parsed.problems.join('\n') }
+  return { value: parsed.rules.map((rule) => rule.text) }
 }
 
 function parsePostgresUrl(raw: unknown): ParsedSetting {

@@ -1,5 +1,6 @@
 import { CONTENT_POLICIES, type ContentPolicyName } from './models/privacy/content-policy.ts'
 import { READY_RULE_NAMES, type ReadyRuleName } from './models/privacy/ready-rules.ts'
+import { MAX_RETENTION_DAYS, type RetentionRuleText } from './models/retention-rule.ts'
 
 /** Levels of the log, most talkative first. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
@@ -81,6 +82,10 @@ export interface Settings {
   readonly partitionInterval: PartitionInterval
   readonly partitionsAhead: number
   readonly indexPartitions: IndexedPartitions
+  readonly retentionTracesDays: number
+  readonly retentionMetricsDays: number
+  readonly retentionLogsDays: number
+  readonly retentionRules: readonly RetentionRuleText[]
   readonly startupTimeoutMs: number
   readonly shutdownTimeoutMs: number
   readonly queryTimeoutMs: number
@@ -135,17 +140,32 @@ export interface TokensSetting {
   readonly description: string
 }
 
-export type Setting = NumberSetting | TextSetting | ChoiceSetting | WordsSetting | TokensSetting
+/** Exceptions of retention (models/retention-rule.ts): one a line or with commas between, or a list. */
+export interface RetentionRulesSetting {
+  readonly kind: 'retentionRules'
+  readonly default: readonly RetentionRuleText[]
+  readonly description: string
+}
+
+export type Setting =
+  | NumberSetting
+  | TextSetting
+  | ChoiceSetting
+  | WordsSetting
+  | TokensSetting
+  | RetentionRulesSetting
 
 type SettingFor<T> = [T] extends [number]
   ? NumberSetting
   : [T] extends [readonly AccessToken[]]
     ? TokensSetting
-    : [T] extends [readonly (infer Word)[]]
-      ? WordsSetting<Word & string>
-      : string extends T
-        ? TextSetting<T & (string | undefined)>
-        : ChoiceSetting<T & string>
+    : [T] extends [readonly RetentionRuleText[]]
+      ? RetentionRulesSetting
+      : [T] extends [readonly (infer Word)[]]
+        ? WordsSetting<Word & string>
+        : string extends T
+          ? TextSetting<T & (string | undefined)>
+          : ChoiceSetting<T & string>
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -320,6 +340,15 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
     INDEXED_PARTITIONS,
     'Which partitions get indexes for attributes and words: those whose time is over, those of now too (hot: ingest is slower), none.',
   ),
+  retentionTracesDays: retentionDays('spans and evaluations'),
+  retentionMetricsDays: retentionDays('data points'),
+  retentionLogsDays: retentionDays('log records'),
+  retentionRules: {
+    kind: 'retentionRules',
+    default: [],
+    description:
+      'Exceptions of retention, the first one that matches decides: "logs level<=debug 3, traces status=error 90".',
+  },
   startupTimeoutMs: integer(
     30_000,
     0,
@@ -360,6 +389,10 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
 
 function integer(fallback: number, min: number, max: number, description: string): NumberSetting {
   return { kind: 'integer', default: fallback, min, max, description }
+}
+
+function retentionDays(what: string): NumberSetting {
+  return integer(0, 0, MAX_RETENTION_DAYS, `Days that ${what} are kept, at least; 0 is for ever.`)
 }
 
 function bytes(fallback: number, min: number, max: number, description: string): NumberSetting {

@@ -1,5 +1,7 @@
 create extension btree_gist;
 
+create sequence removals_removal_id_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
+
 CREATE OR REPLACE FUNCTION public.log_rows(since timestamp with time zone, until timestamp with time zone)
  RETURNS TABLE("time" timestamp with time zone, time_unix_nano bigint, observed_time_unix_nano bigint, severity_number smallint, severity_text text, level text, service text, environment text, body text, hot_body text, body_is_json boolean, has_content boolean, event_name text, trace_id uuid, trace_id_hex text, span_id text, flags bigint, attributes jsonb, hot_attributes jsonb, dropped_attributes_count bigint, resource_attributes jsonb, resource_schema_url text, scope_name text, scope_version text, scope_attributes jsonb, scope_schema_url text, entry_ms bigint, entry_seq bigint, record_index integer)
  LANGUAGE sql
@@ -426,6 +428,26 @@ create table metrics (
   constraint metrics_pkey PRIMARY KEY (metric_id)
 );
 
+create table removals (
+  removal_id bigint generated always as identity not null,
+  kind text not null,
+  state text not null,
+  signal text not null,
+  table_name text not null,
+  partition_name text not null,
+  from_time timestamp with time zone not null,
+  to_time timestamp with time zone not null,
+  rules text,
+  inserted_before bigint,
+  rows bigint default 0 not null,
+  bytes bigint default 0 not null,
+  started_at timestamp with time zone default now() not null,
+  finished_at timestamp with time zone,
+  constraint removals_kind_check CHECK ((kind = ANY (ARRAY['partition'::text, 'rows'::text]))),
+  constraint removals_pkey PRIMARY KEY (removal_id),
+  constraint removals_state_check CHECK ((state = ANY (ARRAY['announced'::text, 'detaching'::text, 'detached'::text, 'removing'::text, 'removed'::text, 'abandoned'::text])))
+);
+
 create table resources (
   resource_id bigint not null,
   service text not null,
@@ -648,6 +670,10 @@ CREATE INDEX metric_series_metric ON metric_series USING btree (metric_id);
 CREATE INDEX metric_series_service ON metric_series USING btree (service);
 
 CREATE INDEX metrics_name ON metrics USING btree (name);
+
+CREATE INDEX removals_of_partition ON removals USING btree (partition_name, removal_id);
+
+CREATE UNIQUE INDEX removals_unfinished ON removals USING btree (partition_name) WHERE (finished_at IS NULL);
 
 CREATE INDEX resources_service ON resources USING btree (service);
 
@@ -1244,6 +1270,14 @@ comment on column evaluations.signal is 'traces or logs: whose stream the entry 
 comment on column evaluations.trace_id is 'with span_id the span that is judged, alone the trace';
 
 comment on column metric_points.value_integer is 'the exact value when it is an integer past 2^53; value then holds its nearest double';
+
+comment on column removals.bytes is 'of kind rows: estimated; they come back when the partition goes';
+
+comment on column removals.inserted_before is 'of kind rows: rows that were ever written to the partition, when the deleting began; later ones were not looked at';
+
+comment on column removals.partition_name is 'with its schema, as SQL takes it';
+
+comment on column removals.rules is 'of kind rows: which rows went, by the rules of then';
 
 comment on column span_rollup_days.is_call is 'whether the spans are calls to models: those of the view llm_calls';
 

@@ -21,13 +21,30 @@ const BOUNDS = `
   lateral (select coalesce(nullif(parts[1], 'MINVALUE'), '-infinity') as from,
                   coalesce(nullif(parts[2], 'MAXVALUE'), 'infinity') as to) as bounds`
 
-/** Which times the partitions that are there hold: what was in others cannot be looked at any more. */
+/** What retention has removed, partitions and single rows, or is removing. */
+const REMOVED = `
+  select table_name as table, extract(epoch from from_time)::float8 * 1000 as from_ms, extract(epoch from to_time)::float8 * 1000 as to_ms
+    from removals where rows > 0 or state = 'detached' or state = 'detaching'`
+
+interface RemovedRange {
+  readonly table: PartitionedTable
+  readonly from_ms: number
+  readonly to_ms: number
+}
+
+/** Which times the partitions that are there hold, and of which retention has removed something: what is gone cannot be looked at any more. */
 export class PartitionCoverage {
   readonly #bounds: readonly Bounds[]
+  readonly #removed: readonly RemovedRange[]
   readonly #firstSeenMs: number | undefined
 
-  private constructor(bounds: readonly Bounds[], firstSeenMs: number | undefined) {
+  private constructor(
+    bounds: readonly Bounds[],
+    removed: readonly RemovedRange[],
+    firstSeenMs: number | undefined,
+  ) {
     this.#bounds = bounds
+    this.#removed = removed
     this.#firstSeenMs = firstSeenMs
   }
 
@@ -37,7 +54,8 @@ export class PartitionCoverage {
     const { rows } = await client.query<{ ms: number | null }>(
       'select extract(epoch from min(first_seen))::float8 * 1000 as ms from resources',
     )
-    return new PartitionCoverage(bounds, rows[0]?.ms ?? undefined)
+    const { rows: removed } = await client.query<RemovedRange>(REMOVED)
+    return new PartitionCoverage(bounds, removed, rows[0]?.ms ?? undefined)
   }
 
   /** For SQL. */
@@ -47,11 +65,13 @@ export class PartitionCoverage {
   }
 
   /**
-   * Whether records with times from `fromMs` to `toMs` may have been in a partition that is gone. That is so for any time without a
+   * Whether records with times from `fromMs` to `toMs` may be gone by retention, or have been in a partition that somebody dropped. That is so for any time without a
    * partition, unless nothing was ever dropped: the oldest partition is of a time before the first resource was seen. (A time from which
    * nothing ever came has no partition either.)
    */
   mayHaveLost(table: PartitionedTable, fromMs: number, toMs: number): boolean {
+    if (this.#removed.some((range) => range.table === table && range.from_ms <= toMs && range.to_ms > fromMs))
+      return true
     const ranges = this.#bounds
       .filter((bounds) => bounds.table === table)
       .sort((a, b) => a.from_ms - b.from_ms)

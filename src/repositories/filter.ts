@@ -1,3 +1,4 @@
+import { attributeForms } from '../models/attribute-forms.ts'
 import { floorDivide } from '../models/floor-divide.ts'
 import type { SpanKind, StatusCode } from '../models/span.ts'
 import { type FullText, fullTextSql } from './full-text.ts'
@@ -111,7 +112,9 @@ export function whereSql(
   add(columns.durationNs, '>= ?::bigint', filter.minDuration)
   add(columns.durationNs, '<= ?::bigint', filter.maxDuration)
   for (const [key, value] of columns.attributes === undefined ? [] : attributes) {
-    const forms = formsOf(key, value).map((json) => `${columns.attributes} @> $${values.push(json)}::jsonb`)
+    const forms = attributeForms(key, value).map(
+      (json) => `${columns.attributes} @> $${values.push(json)}::jsonb`,
+    )
     conditions.push(`(${forms.join(' or ')})`)
   }
   if (columns.body !== undefined && filter.fullText !== undefined)
@@ -138,17 +141,6 @@ export function whereSql(
     )
   }
   return { where: `where ${conditions.length === 0 ? 'true' : conditions.join(' and ')}`, values }
-}
-
-/** `42` is meant as a number as well as a text: who filters does not know which it was sent as. */
-function formsOf(key: string, value: string): readonly string[] {
-  const name = JSON.stringify(key)
-  return [`{${name}:${JSON.stringify(value)}}`, ...(isJsonLiteral(value) ? [`{${name}:${value}}`] : [])]
-}
-
-/** Whether the value of an attribute is meant as what JSON makes of it, too. */
-export function isJsonLiteral(value: string): boolean {
-  return /^(?:-?(?:0|[1-9]\d{0,30})(?:\.\d{1,30})?|true|false|null)$/.test(value)
 }
 
 /** How the microseconds of a time before `unixNano` compare with its own: what is before a midnight is not looked for in the day that begins then. */

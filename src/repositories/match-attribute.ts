@@ -1,6 +1,6 @@
+import { isJsonLiteral } from '../models/attribute-forms.ts'
 import type { Attributes, AttributeValue } from '../models/attributes.ts'
 import { decimalText } from '../models/decimal-text.ts'
-import { isJsonLiteral } from './filter.ts'
 
 /** The condition of a filter on one attribute, as `@>` of jsonb has it: the attribute is this text, or the number, truth or null that the text is in JSON. */
 export function attributeMatcher(key: string, text: string): (attributes: Attributes) => boolean {

@@ -1,5 +1,5 @@
+import { parseDuration } from '../models/filter-duration.ts'
 import { BadParameter } from './bad-parameter.ts'
-import { parseDuration } from './filter-duration.ts'
 
 const MIN_STEP = 1_000_000_000n
 

@@ -1,15 +1,14 @@
 import type pg from 'pg'
-import { cancelQuery } from '../cancel-query.ts'
 import { sqlStateOf } from '../errors.ts'
 import { sleep } from '../lifecycle.ts'
 import type { Logger } from '../logger.ts'
 import type { Metrics } from '../metrics.ts'
-import { cutConnection } from '../postgres-connection.ts'
 import type { IndexedPartitions } from '../settings.ts'
 import { buildIndex } from './build-index.ts'
 import { beginBuildSession } from './build-session.ts'
 import { findMissingIndexes, type MissingIndex } from './missing-indexes.ts'
 import { INDEXED_TABLES } from './partition-indexes.ts'
+import { withCancellableClient } from './with-cancellable-client.ts'
 
 export interface IndexKeeperOptions {
   /** Its one connection is held for as long as there is something to build. */
@@ -83,22 +82,7 @@ export class IndexKeeper {
 
   async #round(): Promise<void> {
     const { signal } = this.#ended
-    const client = await this.#options.pool.connect()
-    let cancelled: Promise<void> | undefined
-    // A closed connection alone is noticed by the server ten seconds later.
-    const end = () => {
-      cancelled = cancelQuery(client).then(() => cutConnection(client, 'The building of an index was ended'))
-    }
-    signal.addEventListener('abort', end, { once: true })
-    try {
-      signal.throwIfAborted()
-      await this.#build(client)
-    } finally {
-      signal.removeEventListener('abort', end)
-      await cancelled
-      // Closing the connection gives back the lock.
-      client.release(true)
-    }
+    await withCancellableClient(this.#options.pool, signal, (client) => this.#build(client))
   }
 
   async #build(client: pg.ClientBase): Promise<void> {

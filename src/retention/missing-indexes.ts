@@ -45,7 +45,9 @@ export async function findMissingIndexes(
   table: IndexedTable,
   endedBeforeMs: number,
 ): Promise<readonly MissingIndex[]> {
-  const partitions = (await listPartitions(client, table)).filter(({ toMs }) => toMs <= endedBeforeMs)
+  const partitions = (await listPartitions(client, table)).filter(
+    ({ toMs, isDetaching }) => toMs <= endedBeforeMs && !isDetaching,
+  )
   const fromMs = new Map(partitions.map((partition) => [partition.name, partition.fromMs]))
   const indexes = PARTITION_INDEXES[table]
   const { rows } = await client.query<Omit<MissingIndex, 'table' | 'fromMs'>>(MISSING, [

@@ -15,6 +15,7 @@ import { LogWriter } from '../../src/writers/log-writer.ts'
 import { TelemetryWriter } from '../../src/writers/telemetry-writer.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { withPostgres } from '../helpers/postgres.ts'
+import { retentionPolicy, runOnce } from '../helpers/retention-run.ts'
 import { runObservatory } from '../helpers/run-observatory.ts'
 import { decodedChunk, type EntryShape, looseSpan } from '../helpers/telemetry-chunks.ts'
 import { testRedisUrl } from '../helpers/test-redis.ts'
@@ -435,6 +436,27 @@ describe('what is no failure', () => {
     const looked = await auditOf({ redis: trimming })
     expect(looked).toMatchObject({ failures: [], inStream: { entries: 2, committed: 2 } })
     expect(isTrimmed).toBe(true)
+  })
+
+  test('rows that retention has deleted, with their prompts', async () => {
+    const pool = createPool({
+      databaseUrl: service.databaseUrl,
+      applicationName: 'retention',
+      max: 1,
+      onError: () => undefined,
+    })
+    const policy = retentionPolicy({}, 'traces name=a1 1')
+    const { ends } = await runOnce(pool, policy, { nowMs: Date.now() + 3 * 86_400_000 })
+    await pool.end()
+    expect(ends.length).toBeGreaterThan(0)
+    const { failures, audits } = await runAudit()
+    expect(failures).toEqual([])
+    expect(audits.find(({ signal }) => signal === 'traces')?.inTables).toMatchObject({
+      rows: 11,
+      withoutPartition: 1,
+    })
+    await run('truncate removals')
+    expect(await failuresOf()).not.toEqual([])
   })
 
   test('records whose partition is gone: they cannot be checked, letters can', async () => {

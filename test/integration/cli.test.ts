@@ -354,8 +354,8 @@ describe('with servers', () => {
         const { of } = await examine('--write-concurrency', '16', '--database-pool-max', '1000')
         expect(of('PostgreSQL connections')).toMatchObject({
           level: 'fail',
-          // 16 batches of each signal, four for maintenance, one for probes.
-          found: expect.stringMatching(/1053 needed/),
+          // 16 batches of each signal, six for maintenance, one for probes.
+          found: expect.stringMatching(/1055 needed/),
         })
         expect(of('PostgreSQL lock waits')).toMatchObject({
           level: 'warn',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseDuration } from '../../../src/repositories/filter-duration.ts'
+import { parseDuration } from '../../../src/models/filter-duration.ts'
 
 test.each([
   ['250ms', 250_000_000n],

@@ -1,0 +1,28 @@
+import type pg from 'pg'
+import { cancelQuery } from '../cancel-query.ts'
+import { cutConnection } from '../postgres-connection.ts'
+
+/**
+ * Runs `work` with a connection of a pool that is closed afterwards, and with it whatever the session had set and locked. Aborting ends what runs on it in the
+ * server: that would notice a closed connection alone ten seconds later.
+ */
+export async function withCancellableClient<T>(
+  pool: pg.Pool,
+  signal: AbortSignal,
+  work: (client: pg.ClientBase) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect()
+  let cancelled: Promise<void> | undefined
+  const end = () => {
+    cancelled = cancelQuery(client).then(() => cutConnection(client, 'What ran on this connection was ended'))
+  }
+  signal.addEventListener('abort', end, { once: true })
+  try {
+    signal.throwIfAborted()
+    return await work(client)
+  } finally {
+    signal.removeEventListener('abort', end)
+    await cancelled
+    client.release(true)
+  }
+}

@@ -1,0 +1,175 @@
+import type pg from 'pg'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createPool } from '../../src/pool.ts'
+import { openClient } from '../../src/postgres-connection.ts'
+import type { RetentionPolicy } from '../../src/retention/retention-policy.ts'
+import type { RunRetentionOptions } from '../../src/retention/run-retention.ts'
+import { eventually } from '../helpers/eventually.ts'
+import { addLogs, dayOf, makeDay } from '../helpers/old-telemetry.ts'
+import { CREATE_SUMS, retentionPolicy as policy, runOnce, SUMMING_HOOKS } from '../helpers/retention-run.ts'
+import { createTestDatabase, type TestDatabase } from '../helpers/test-database.ts'
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+const NOW = Date.UTC(2026, 10, 23, 12)
+
+let database: TestDatabase
+let pool: pg.Pool
+/** What has to end after a test however it ended, the last opened first. */
+let ends: (() => Promise<unknown>)[]
+
+beforeEach(async () => {
+  database = await createTestDatabase()
+  pool = createPool({
+    databaseUrl: database.databaseUrl,
+    applicationName: 'retention test',
+    max: 4,
+    onError: () => undefined,
+  })
+  ends = [() => pool.end()]
+})
+afterEach(async () => {
+  for (const end of ends.reverse()) await end()
+  await database.drop()
+})
+
+const run = (kept: RetentionPolicy, options: Partial<RunRetentionOptions> = {}, of = pool) =>
+  runOnce(of, kept, { nowMs: NOW, ...options })
+
+async function rows<R extends object>(text: string, values: unknown[] = []): Promise<R[]> {
+  return (await pool.query(text, values)).rows as R[]
+}
+
+/** The tables that are there, partitions and what was detached, without those of now. */
+async function tables(pattern = '_p2'): Promise<string[]> {
+  const found = await rows<{ name: string }>(
+    `select relname as name from pg_class where relkind = 'r' and relname ~ $1 order by 1`,
+    [pattern],
+  )
+  return found.map(({ name }) => name)
+}
+
+const countOf = async (table: string) =>
+  (await rows<{ n: number }>(`select count(*)::int as n from ${table}`))[0]?.n
+
+describe('a process that dies', () => {
+  const time = NOW - 9 * DAY
+  const later = NOW - 8 * DAY
+
+  /**
+   * A pool whose session is lost before its statement of that number, with all it had begun. Only those count that change something: to die
+   * before one that reads is to die before the next that writes.
+   */
+  function dyingPool(of: pg.Pool, at: number): { readonly pool: pg.Pool; asked(): number } {
+    let asked = 0
+    const connect = async () => {
+      const client = await of.connect()
+      const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>
+      const counting = async (...args: unknown[]) => {
+        if (!/^\s*(select|with|begin|set|lock)\b/.test(String(args[0]))) asked += 1
+        if (asked < at) return query(...args)
+        client.connection.stream.destroy()
+        throw Object.assign(new Error('The connection was lost'), { code: 'ECONNRESET' })
+      }
+      const { release } = client
+      return Object.assign(client, {
+        query: counting,
+        release: () => {
+          Reflect.deleteProperty(client, 'query')
+          release.call(client, true)
+        },
+      })
+    }
+    return { pool: { connect } as unknown as pg.Pool, asked: () => asked }
+  }
+
+  const kept = policy({ logs: 7 }, 'logs level>=error 8')
+
+  /** Of one day all goes, of the next what is no error. */
+  async function prepare(): Promise<void> {
+    await pool.query('delete from removals; delete from sums')
+    for (const day of [time, later]) {
+      await makeDay(pool, day, ['log_records', 'log_contents'])
+      await addLogs(pool, { time: day, rows: 3, code: 9, hasContent: true })
+      await addLogs(pool, { time: day, rows: 2, code: 17, hasContent: true })
+    }
+  }
+
+  const nowMs = Math.floor(time / DAY) * DAY + 9 * DAY
+
+  test('between any two of its statements is followed by one that finishes: nothing twice, nothing left', async () => {
+    await pool.query(CREATE_SUMS)
+    let deaths = 0
+    for (let at = 1; ; at += 1) {
+      await prepare()
+      const dying = dyingPool(pool, at)
+      const first = await run(kept, { hooks: SUMMING_HOOKS, nowMs }, dying.pool).catch(() => undefined)
+      if (first !== undefined) {
+        expect(dying.asked()).toBeLessThan(at)
+        break
+      }
+      deaths += 1
+      expect(await run(kept, { hooks: SUMMING_HOOKS, nowMs }), `death at ${at}`).toMatchObject({
+        outcome: 'finished',
+      })
+      expect(
+        await rows('select severity_number, count(*)::int as n from log_records group by 1'),
+        `death at ${at}`,
+      ).toEqual([{ severity_number: 17, n: 2 }])
+      expect(await countOf('log_contents'), `death at ${at}`).toBe(2)
+      expect(await tables('^log_.*_p'), `death at ${at}`).toEqual([
+        dayOf('log_contents', later),
+        dayOf('log_records', later),
+      ])
+      expect(
+        await rows(`select table_name, sum(rows)::int as n from sums group by 1 order by 1`),
+        `death at ${at}`,
+      ).toEqual([
+        { table_name: 'log_contents', n: 5 },
+        { table_name: 'log_records', n: 8 },
+      ])
+      expect(
+        await rows(
+          `select table_name, sum(rows)::int as n, count(*) filter (where finished_at is null)::int as open from removals group by 1 order by 1`,
+        ),
+        `death at ${at}`,
+      ).toEqual([
+        { table_name: 'log_contents', n: 5, open: 0 },
+        { table_name: 'log_records', n: 8, open: 0 },
+      ])
+      await pool.query('truncate log_records, log_contents')
+    }
+    expect(deaths).toBeGreaterThan(20)
+  })
+
+  test('while its DETACH waits for a reader leaves it pending, and the next one finishes it', async () => {
+    await makeDay(pool, time)
+    await addLogs(pool, { time, rows: 3 })
+    const reader = await openReader('select count(*) from log_records')
+    const died = new AbortController()
+    const dying = run(policy({ logs: 7 }), { signal: died.signal }).catch(() => undefined)
+    await untilPending()
+    died.abort()
+    await dying
+    expect(await pending()).toHaveLength(1)
+    // Somebody still reads: nothing is lost, nothing is done.
+    const heldUp = await run(policy({ logs: 7 }))
+    expect(heldUp.outcome).toBe('incomplete')
+    expect(heldUp.ends).toEqual([`heldUp public.${dayOf('log_records', time)}`])
+    await reader.query('commit')
+    expect((await run(policy({ logs: 7 }))).outcome).toBe('finished')
+    expect(await tables('^log_.*_p')).toEqual([])
+  })
+})
+
+const pending = () => rows(`select from pg_inherits where inhdetachpending`)
+const untilPending = () => eventually(async () => expect(await pending()).toHaveLength(1))
+
+/** A transaction that has read, and goes on. */
+async function openReader(text: string): Promise<pg.Client> {
+  const client = await openClient({ databaseUrl: database.databaseUrl, applicationName: 'long read' })
+  ends.push(() => client.end())
+  await client.query('begin')
+  await client.query(text)
+  return client
+}
