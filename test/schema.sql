@@ -230,6 +230,33 @@ BEGIN ATOMIC
 END
 ;
 
+create table archived_partitions (
+  partition_oid oid not null,
+  from_time timestamp with time zone not null,
+  to_time timestamp with time zone not null,
+  row_count bigint not null,
+  checked_at timestamp with time zone default now() not null,
+  table_name text not null,
+  content_checksum text not null,
+  archive_ids text[] not null,
+  constraint archived_partitions_pkey PRIMARY KEY (partition_oid)
+);
+
+create table archives (
+  archive_id text not null,
+  from_time timestamp with time zone not null,
+  to_time timestamp with time zone not null,
+  row_count bigint not null,
+  table_name text not null,
+  content_checksum text not null,
+  archived_at timestamp with time zone,
+  verified_at timestamp with time zone,
+  restored_at timestamp with time zone,
+  restored_rows bigint,
+  restored_into oid[],
+  constraint archives_pkey PRIMARY KEY (archive_id)
+);
+
 create table dead_letters (
   letter_id uuid default gen_random_uuid() not null,
   dead_lettered_at timestamp with time zone default now() not null,
@@ -1048,6 +1075,12 @@ create view traces (
           WHERE NOT (EXISTS ( SELECT
                    FROM UNNEST(t.span_ids, t.parent_span_ids) i(span_id, parent_span_id)
                   WHERE i.parent_span_id = c.span_id AND i.span_id <> c.span_id))) u ON true;
+
+comment on column archives.archive_id is 'its folder: table, time, and when it was written';
+
+comment on column archives.archived_at is 'null for one of another database that was restored into this one';
+
+comment on column archives.restored_into is 'partitions that its rows came into; once one of them is gone it can be restored again';
 
 comment on column dead_letters.payload_form is 'record: the refused record as JSON; json: the bytes of the json field; entry: all fields of the entry in RESP';
 

@@ -11,6 +11,7 @@ const HEADINGS = {
   acceptance: 'What is accepted:',
   privacy: 'What is kept of it:',
   storage: 'Storage:',
+  archive: 'Archives:',
   process: 'Process:',
 } as const
 
@@ -63,6 +64,12 @@ const GROUPS: { readonly [K in keyof Settings]: keyof typeof HEADINGS } = {
   partitionInterval: 'storage',
   partitionsAhead: 'storage',
   indexPartitions: 'storage',
+  archiveUrl: 'archive',
+  archiveFormat: 'archive',
+  archiveS3Endpoint: 'archive',
+  archiveS3Region: 'archive',
+  archiveS3AccessKeyId: 'archive',
+  archiveS3SecretAccessKey: 'archive',
   ledgerKeepDays: 'storage',
   databasePoolMax: 'storage',
   queryTimeoutMs: 'http',

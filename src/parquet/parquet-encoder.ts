@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer'
-import { type ParquetColumn, schemaOf } from './parquet-column.ts'
+import { type ParquetColumn, type ParquetType, schemaOf } from './parquet-column.ts'
 
 /**
  * Rows of a group: what is held and encoded at once. Files are read by groups too, so they should not be small; but while one is encoded the process does nothing else, for some
@@ -12,6 +12,14 @@ const GROUP_BYTES = 8 * 1024 * 1024
 
 /** Of what gzip can do most comes at once: 6 takes half as long again for a tenth less. */
 const GZIP = { level: 1 }
+
+const HAS_STATISTICS: ReadonlySet<ParquetType> = new Set([
+  'int32',
+  'int64',
+  'double',
+  'timestampNanos',
+  'timestampMicros',
+])
 
 export interface ParquetEncoderOptions {
   /** What is told of the file in its footer. */
@@ -69,8 +77,8 @@ export class ParquetEncoder {
       columnData: this.#columns.map(({ name, type }, place) => ({
         name,
         data: this.#values[place] ?? [],
-        // The least and the greatest text of JSON help nobody, and are kept whole.
-        statistics: type !== 'json',
+        // The least and the greatest value are held to the end, texts with the memory that they are cut from.
+        statistics: HAS_STATISTICS.has(type),
       })),
       rowGroupSize: this.#rows,
     })
