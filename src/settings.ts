@@ -88,8 +88,8 @@ export interface Settings {
   readonly archiveFormat: ArchiveFormat
   readonly archiveS3Endpoint: string | undefined
   readonly archiveS3Region: string
-  readonly archiveS3AccessKeyId: string | undefined
-  readonly archiveS3SecretAccessKey: string | undefined
+  readonly archiveS3KeyId: string | undefined
+  readonly archiveS3SecretKey: string | undefined
   readonly startupTimeoutMs: number
   readonly shutdownTimeoutMs: number
   readonly queryTimeoutMs: number
@@ -329,8 +329,8 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
     'URL of an S3-compatible server (https://s3.example.com); without it that of AWS for the region.',
   ),
   archiveS3Region: word('us-east-1', 64, 'Region of the bucket.'),
-  archiveS3AccessKeyId: secret('Access key id for the bucket.'),
-  archiveS3SecretAccessKey: secret('Secret access key for the bucket.'),
+  archiveS3KeyId: secret('Access key id for the bucket.'),
+  archiveS3SecretKey: secret('Secret access key for the bucket.'),
   startupTimeoutMs: integer(
     30_000,
     0,

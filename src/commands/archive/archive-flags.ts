@@ -22,8 +22,8 @@ const STORAGE_SETTINGS = [
   'archiveUrl',
   'archiveS3Endpoint',
   'archiveS3Region',
-  'archiveS3AccessKeyId',
-  'archiveS3SecretAccessKey',
+  'archiveS3KeyId',
+  'archiveS3SecretKey',
 ] as const satisfies readonly (keyof Settings)[]
 
 const SERVER_SETTINGS = [

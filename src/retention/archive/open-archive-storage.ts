@@ -8,7 +8,7 @@ import { S3Storage } from './s3-storage.ts'
 
 export type ArchiveSettings = Pick<
   Settings,
-  'archiveUrl' | 'archiveS3Endpoint' | 'archiveS3Region' | 'archiveS3AccessKeyId' | 'archiveS3SecretAccessKey'
+  'archiveUrl' | 'archiveS3Endpoint' | 'archiveS3Region' | 'archiveS3KeyId' | 'archiveS3SecretKey'
 >
 
 const FORMS = 'expected a folder, file:///var/lib/archives, or s3://bucket/prefix'
@@ -33,11 +33,11 @@ function openBucket(url: string, settings: ArchiveSettings): ArchiveStorage {
   if (bucket === undefined || /[?#@]/.test(prefix))
     throw new ObservatoryError('ERR_CONFIG_INVALID', `ARCHIVE_URL names no bucket: ${FORMS}`)
   const { archiveS3Endpoint: endpoint, archiveS3Region: region } = settings
-  const { archiveS3AccessKeyId: accessKeyId, archiveS3SecretAccessKey: secretAccessKey } = settings
+  const { archiveS3KeyId: accessKeyId, archiveS3SecretKey: secretAccessKey } = settings
   if (accessKeyId === undefined || secretAccessKey === undefined)
     throw new ObservatoryError(
       'ERR_CONFIG_INVALID',
-      'ARCHIVE_URL is a bucket: set ARCHIVE_S3_ACCESS_KEY_ID and ARCHIVE_S3_SECRET_ACCESS_KEY (or …_FILE), too',
+      'ARCHIVE_URL is a bucket: set ARCHIVE_S3_KEY_ID and ARCHIVE_S3_SECRET_KEY (or …_FILE), too',
     )
   if (endpoint !== undefined && !/^https?:\/\/[^/?#@]+\/?$/.test(endpoint))
     throw new ObservatoryError(
