@@ -6,9 +6,9 @@ import { type ParquetColumn, type ParquetType, schemaOf } from './parquet-column
  * Rows of a group: what is held and encoded at once. Files are read by groups too, so they should not be small; but while one is encoded the process does nothing else, for some
  * tens of milliseconds.
  */
-const GROUP_ROWS = 10_000
+const GROUP_ROWS = 5000
 /** Of values, about: rows of large texts make groups of fewer rows. */
-const GROUP_BYTES = 8 * 1024 * 1024
+const GROUP_BYTES = 4 * 1024 * 1024
 
 /** Of what gzip can do most comes at once: 6 takes half as long again for a tenth less. */
 const GZIP = { level: 1 }
@@ -21,16 +21,11 @@ const HAS_STATISTICS: ReadonlySet<ParquetType> = new Set([
   'timestampMicros',
 ])
 
-export interface ParquetEncoderOptions {
-  /** What is told of the file in its footer. */
-  readonly metadata?: Readonly<Record<string, string>>
-}
-
 /**
  * Makes a Parquet file of rows, as much of it at a time as a group of rows. Bytes come by {@link add} and {@link finish}, in order; the footer comes last, so a file that
  * was cut off is one that no reader takes.
  *
- * What is held grows by some hundred bytes a column and group, which the footer tells of: ten million rows are about 10 MB of it.
+ * What is held grows with the footer, by some 300 bytes a column and group: ten million spans are about 30 MB.
  */
 export class ParquetEncoder {
   readonly #columns: readonly ParquetColumn[]
@@ -40,7 +35,7 @@ export class ParquetEncoder {
   #rows = 0
   #size = 0
 
-  constructor(columns: readonly ParquetColumn[], { metadata = {} }: ParquetEncoderOptions = {}) {
+  constructor(columns: readonly ParquetColumn[]) {
     this.#columns = columns
     this.#values = columns.map(() => [])
     this.#writer = new ParquetWriter({
@@ -48,7 +43,6 @@ export class ParquetEncoder {
       schema: schemaOf(columns, 'written'),
       codec: 'GZIP',
       compressors: { GZIP: (input) => gzipSync(input, GZIP) },
-      kvMetadata: Object.entries(metadata).map(([key, value]) => ({ key, value })),
       createdBy: 'llm-observatory',
     })
   }
@@ -79,9 +73,16 @@ export class ParquetEncoder {
         data: this.#values[place] ?? [],
         // The least and the greatest value are held to the end, texts with the memory that they are cut from.
         statistics: HAS_STATISTICS.has(type),
+        // A group has few pages.
+        offsetIndex: false,
       })),
       rowGroupSize: this.#rows,
     })
+    // Of pages and indexes, of which there are none.
+    this.#writer.pendingIndexes = []
+    for (const { meta_data: chunk } of this.#writer.row_groups.at(-1)?.columns ?? []) {
+      if (chunk !== undefined) delete chunk.encoding_stats
+    }
     this.#values = this.#columns.map(() => [])
     this.#rows = 0
     this.#size = 0

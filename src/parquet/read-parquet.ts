@@ -7,6 +7,9 @@ export interface ByteSource {
   read(start: number, end: number): Promise<Buffer>
 }
 
+/** What is made of rows is made of so many at a time. */
+const ROWS_AT_ONCE = 250
+
 /** Values come as {@link ParquetColumn} has them written: text and JSON as bytes. */
 const PARSERS = {
   stringFromBytes: asIs,
@@ -17,7 +20,7 @@ const PARSERS = {
 }
 
 /**
- * The rows of a Parquet file, a group of them at a time: what is held is one group. Null is null.
+ * The rows of a Parquet file, some at a time; what is held is a group of them. Null is null.
  *
  * @param names of the columns, in the order of their values; a file that has others is refused.
  * @throws Error for a file that was cut off, or is none.
@@ -57,7 +60,7 @@ export async function* readParquet(
       },
     })
     for (const row of rows) for (let place = 0; place < row.length; place += 1) row[place] ??= null
-    yield rows
+    for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) yield rows.slice(at, at + ROWS_AT_ONCE)
     rowStart = rowEnd
   }
 }

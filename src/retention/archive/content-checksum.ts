@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 const TWO_32 = 2 ** 32
 /** 32 bits each, the highest first. */
@@ -14,10 +14,11 @@ export class ContentChecksum {
 
   add(row: Buffer): void {
     this.rows += 1
-    const hash = createHash('sha256').update(row).digest()
+    // In one call: an object for each would be memory that is only collected later.
+    const digest = hash('sha256', row, 'buffer')
     let carry = 0
     for (let word = WORDS - 1; word >= 0; word -= 1) {
-      const sum = (this.#sum[word] ?? 0) + hash.readUInt32BE(4 * word) + carry
+      const sum = (this.#sum[word] ?? 0) + digest.readUInt32BE(4 * word) + carry
       carry = sum >= TWO_32 ? 1 : 0
       this.#sum[word] = sum % TWO_32
     }
