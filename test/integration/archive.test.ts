@@ -192,6 +192,52 @@ describe('rows that come after', () => {
   })
 })
 
+describe('a restore', () => {
+  test('is one transaction with what is computed of the rows, into partitions of another length too', async () => {
+    const storage = new FolderStorage(join(folder, 'computed'))
+    const { written } = await archivePartition(
+      { pool, storage, format: 'parquet' },
+      partitionOf('evaluations'),
+    )
+    if (written === undefined) throw new Error('nothing was written')
+    const empty = poolOf((await createTestDatabase()).databaseUrl)
+    try {
+      const options = { pool: empty, storage, partitionInterval: 'hour' } as const
+      const told: object[] = []
+      const failing = restoreArchive(
+        {
+          ...options,
+          onRestored: async (client, range) => {
+            const { rows } = await client.query('select count(*)::int as n from evaluations')
+            told.push({ ...range, ...rows[0] })
+            throw new Error('it could not be computed')
+          },
+        },
+        written,
+      )
+      await expect(failing).rejects.toThrow('it could not be computed')
+      const { table, fromMs, toMs } = partitionOf('evaluations')
+      expect(told).toEqual([{ table, fromMs, toMs, n: 8 }])
+      expect(await allRows(empty, 'evaluations')).toEqual([])
+      expect(await restoreArchive(options, written)).toMatchObject({ restored: 8 })
+      expect(await allRows(empty, 'evaluations')).toEqual(await allRows(pool, 'evaluations'))
+      // What the hours have is in the archive of the day.
+      const hour = {
+        table,
+        name: 'evaluations_p20260329t06',
+        fromMs: DAY_MS + 6 * 3_600_000,
+        toMs: DAY_MS + 7 * 3_600_000,
+      }
+      expect(await archivePartition({ ...options, format: 'parquet' }, hour)).toEqual({
+        rows: 8,
+        written: undefined,
+      })
+    } finally {
+      await empty.end()
+    }
+  })
+})
+
 describe('an archive that has changed', () => {
   test('is unsound: it is not restored, and its partition not taken for archived', async () => {
     const storage = new FolderStorage(join(folder, 'changed'))

@@ -89,8 +89,8 @@ async function restoreRows(
 ): Promise<number> {
   const { table } = manifest
   const [{ columns }] = manifest.rows
-  const time = columns[0]?.name ?? ''
-  const within = `select * from ${table} where "${time}" >= '${manifest.from}' and "${time}" < '${manifest.to}'`
+  const time = columns.some(({ name }) => name === 'start_time') ? 'start_time' : 'time'
+  const within = `select * from ${table} where ${time} >= '${manifest.from}' and ${time} < '${manifest.to}'`
   const { rows: present } = await client.query(`select from (${within}) as present limit 1`)
   if (present.length === 0)
     return copyChecked(options, client, manifest, { of: manifest.rows[0], into: table })
