@@ -38,10 +38,9 @@ async function* chunks(
         const value = row[place]
         if (of !== undefined && value !== null) row[place] = of(value)
       })
-      const group = encoder.add(row)
-      if (group !== undefined) yield group
+      if (encoder.add(row)) yield await encoder.endGroup()
     }
-    yield encoder.finish()
+    yield await encoder.finish()
   } catch (error) {
     counted.error = error
     throw error

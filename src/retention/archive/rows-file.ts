@@ -49,13 +49,11 @@ async function* parquetOf(
   )
   for await (const some of rows) {
     for (const { fields } of some) {
-      const group = encoder.add(
-        fields.map((field, place) => (field === null ? null : types[place]?.read(field))),
-      )
-      if (group !== undefined) yield group
+      const values = fields.map((field, place) => (field === null ? null : types[place]?.read(field)))
+      if (encoder.add(values)) yield await encoder.endGroup()
     }
   }
-  yield encoder.finish()
+  yield await encoder.finish()
 }
 
 async function* rowsOfParquet(
