@@ -11,6 +11,7 @@ import { cruise } from 'dependency-cruiser'
 const LAYERS = {
   root: '^src/(metrics/|(?!cli\\.|index\\.|producer\\.|service\\.)[^/]+\\.ts$)',
   models: '^src/models/',
+  parquet: '^src/parquet/',
   workload: '^src/demo/(?!run-demo\\.)',
   demo: '^src/demo/run-demo\\.ts$',
   producer: '^src/producer(/|\\.ts$)',
@@ -33,16 +34,17 @@ const LAYERS = {
 const MAY_IMPORT = {
   root: ['models'],
   models: [],
+  parquet: ['models'],
   workload: ['models'],
   demo: ['root', 'models', 'producer', 'workload'],
   producer: ['root', 'models'],
-  retention: ['root', 'models'],
+  retention: ['root', 'models', 'parquet'],
   writers: ['root', 'models', 'retention'],
-  repositories: ['root', 'models', 'retention'],
+  repositories: ['root', 'models', 'parquet', 'retention'],
   ingest: ['root', 'models', 'retention', 'writers'],
   audit: ['root', 'models', 'retention', 'writers', 'ingest'],
   tail: ['root', 'models', 'retention', 'writers', 'repositories', 'ingest'],
-  http: ['root', 'models', 'producer', 'repositories', 'tail'],
+  http: ['root', 'models', 'parquet', 'producer', 'repositories', 'tail'],
   // Runs in the browser: see the rules below.
   page: ['models'],
   embedded: ['root'],

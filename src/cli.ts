@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   retention: async () => (await import('./commands/retention.ts')).retentionCommand(),
   audit: async () => (await import('./commands/audit.ts')).auditCommand(),
   rewind: async () => (await import('./commands/rewind.ts')).rewindCommand(),
+  archive: async () => (await import('./commands/archive.ts')).archiveCommand(),
   reprice: async () => (await import('./commands/reprice.ts')).repriceCommand(),
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
   bench: async () => (await import('./commands/bench.ts')).benchCommand(),

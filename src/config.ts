@@ -201,7 +201,7 @@ function contradictions(settings: Settings): readonly string[] {
 function shownValue(key: keyof Settings, settings: Settings): string {
   const value = settings[key]
   if (value === undefined || String(value) === '') return '(not set)'
-  if (key === 'accessToken') return '***'
+  if (key === 'accessToken' || SETTINGS[key].kind === 'secret') return '***'
   if (key === 'accessTokens') return settings[key].map((token) => token.replace(/:.*/s, ':***')).join(',')
   return maskSecrets(String(value))
 }

@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'ERR_INGEST_STOPPED'
   | 'ERR_PRODUCER_CLOSED'
   | 'ERR_QUERY_TIMEOUT'
+  | 'ERR_ARCHIVE_UNSOUND'
   | 'ERR_USAGE'
 
 /** An error a person can act on: `message` says what happened, to which thing, and what to do. */

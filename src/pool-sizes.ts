@@ -14,8 +14,8 @@ export function poolSizes({
     operations: 1,
     // One for each batch that is written at once, one to look things up, and one for pruning, which takes its time.
     ingest: writeConcurrency * TELEMETRY_SIGNALS.length + 2,
-    // One for each that takes minutes, and must not take a batch's connection: building indexes, vacuuming, retention, rolling up. Mostly there is none.
-    maintenance: 4,
+    // One for each that takes minutes, and must not take a batch's connection: building indexes, vacuuming, rolling up, retention and, for that, two that archive. Mostly there is none.
+    maintenance: 6,
     api: databasePoolMax,
   }
 }

@@ -311,7 +311,7 @@ function keepPartitions(
   const retention = new RetentionKeeper({
     pool,
     policy,
-    hooks: createRemovalHooks(settings),
+    hooks: createRemovalHooks(pool, settings),
     metrics,
     logger,
   })

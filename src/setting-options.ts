@@ -44,10 +44,15 @@ const PLACEHOLDERS = {
   token: 'token',
   tokens: 'tokens',
   retentionRules: 'rules',
+  secret: 'secret',
 } as const
 
 /** Of a file that a secret is read from. */
-const CONTENTS: Readonly<Partial<Record<Setting['kind'], string>>> = { token: 'it', tokens: 'them' }
+const CONTENTS: Readonly<Partial<Record<Setting['kind'], string>>> = {
+  token: 'it',
+  tokens: 'them',
+  secret: 'it',
+}
 
 function showDefault({ kind, default: fallback }: Setting): string {
   if (kind !== 'bytes') return String(fallback ?? '')

@@ -34,6 +34,8 @@ export function parseSetting(setting: Setting, raw: unknown): ParsedSetting {
       return parseText(setting, raw)
     case 'token':
       return parseToken(raw)
+    case 'secret':
+      return parseSecret(setting, raw)
     case 'tokens':
       return parseTokens(raw)
     case 'retentionRules':
@@ -114,6 +116,14 @@ function parseToken(raw: unknown): ParsedSetting {
   return typeof raw === 'string' && TOKEN.test(raw)
     ? { value: raw }
     : { problem: `is no token; ${TOKEN_RULE}` }
+}
+
+/** Of other programs: never repeated in a problem. */
+function parseSecret({ maxLength }: TextSetting, raw: unknown): ParsedSetting {
+  const value = typeof raw === 'number' ? String(raw) : raw
+  return typeof value === 'string' && value.length <= maxLength && /^[\x21-\x7e]+$/.test(value)
+    ? { value }
+    : { problem: `is no key; expected at most ${maxLength} characters of ASCII without white space` }
 }
 
 /** Tokens are never repeated in a problem. */

@@ -22,6 +22,10 @@ export type PartitionInterval = (typeof PARTITION_INTERVALS)[number]
 export const INDEXED_PARTITIONS = ['closed', 'hot', 'off'] as const
 export type IndexedPartitions = (typeof INDEXED_PARTITIONS)[number]
 
+/** The form of archives. */
+export const ARCHIVE_FORMATS = ['parquet', 'ndjson'] as const
+export type ArchiveFormat = (typeof ARCHIVE_FORMATS)[number]
+
 /** What a token is for: `ingest` sends telemetry, `read` asks for it, `admin` does both. */
 export const ACCESS_ROLES = ['ingest', 'read', 'admin'] as const
 export type AccessRole = (typeof ACCESS_ROLES)[number]
@@ -86,6 +90,12 @@ export interface Settings {
   readonly retentionMetricsDays: number
   readonly retentionLogsDays: number
   readonly retentionRules: readonly RetentionRuleText[]
+  readonly archiveUrl: string | undefined
+  readonly archiveFormat: ArchiveFormat
+  readonly archiveS3Endpoint: string | undefined
+  readonly archiveS3Region: string
+  readonly archiveS3KeyId: string | undefined
+  readonly archiveS3SecretKey: string | undefined
   readonly startupTimeoutMs: number
   readonly shutdownTimeoutMs: number
   readonly queryTimeoutMs: number
@@ -108,10 +118,10 @@ export interface NumberSetting {
 
 /**
  * Text: anything (`text`), one word without white space (`word`), a URL of one server, or a token. A `postgresUrl`
- * and a `redisUrl` hold a password, so they and a `token` can also be read from a file: DATABASE_URL_FILE.
+ * and a `redisUrl` hold a password, so they, a `token` of ours and a `secret` of others can also be read from a file: DATABASE_URL_FILE.
  */
 export interface TextSetting<T extends string | undefined = string | undefined> {
-  readonly kind: 'text' | 'word' | 'postgresUrl' | 'redisUrl' | 'token'
+  readonly kind: 'text' | 'word' | 'postgresUrl' | 'redisUrl' | 'token' | 'secret'
   readonly default: T
   readonly maxLength: number
   readonly description: string
@@ -349,6 +359,16 @@ export const SETTINGS: { readonly [K in keyof Settings]: SettingFor<Settings[K]>
     description:
       'Exceptions of retention, the first one that matches decides: "logs level<=debug 3, traces status=error 90".',
   },
+  archiveUrl: optionalText(
+    'Where archives are written to: a folder, file:///var/lib/archives, or s3://bucket/prefix; of one database alone.',
+  ),
+  archiveFormat: choice('parquet', ARCHIVE_FORMATS, 'Form of archives; ndjson is compressed by gzip.'),
+  archiveS3Endpoint: optionalText(
+    'URL of an S3-compatible server (https://s3.example.com); without it that of AWS for the region.',
+  ),
+  archiveS3Region: word('us-east-1', 64, 'Region of the bucket.'),
+  archiveS3KeyId: secret('Access key id for the bucket.'),
+  archiveS3SecretKey: secret('Secret access key for the bucket.'),
   startupTimeoutMs: integer(
     30_000,
     0,
@@ -427,13 +447,24 @@ function url(kind: 'postgresUrl' | 'redisUrl', description: string): TextSetting
   return { kind, default: undefined, maxLength: 4096, description }
 }
 
+function secret(description: string): TextSetting<string | undefined> {
+  return { kind: 'secret', default: undefined, maxLength: 4096, description }
+}
+
 /** The name of a setting in the environment and in the file: `httpPort` is `HTTP_PORT`. */
 export function settingName(key: keyof Settings): string {
   return key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
 }
 
+const SECRET_KINDS: ReadonlySet<Setting['kind']> = new Set([
+  'postgresUrl',
+  'redisUrl',
+  'token',
+  'tokens',
+  'secret',
+])
+
 /** Whether the value holds a password or a token: then it can also be read from a file, `DATABASE_URL_FILE`. */
 export function isSecret(key: keyof Settings): boolean {
-  const { kind } = SETTINGS[key]
-  return kind === 'postgresUrl' || kind === 'redisUrl' || kind === 'token' || kind === 'tokens'
+  return SECRET_KINDS.has(SETTINGS[key].kind)
 }

@@ -8,7 +8,7 @@ import { usageCommand } from './query/usage-command.ts'
 const EXAMPLES = `
 The words that filter are those of HTTP (--min-duration is minDuration). A table on a
 terminal, the newest 100 unless --limit says otherwise; all of it as NDJSON into a pipe
-or a file, or as CSV, whatever there is. There is no time limit: Ctrl-C ends the query in
+or a file, or as CSV or Parquet, whatever there is. There is no time limit: Ctrl-C ends the query in
 the server, too, and so does whoever reads no more. NO_COLOR=1 leaves colors out.
 
 Needs PostgreSQL, no running service.

@@ -11,6 +11,7 @@ const HEADINGS = {
   acceptance: 'What is accepted:',
   privacy: 'What is kept of it:',
   storage: 'Storage:',
+  archive: 'Archives:',
   process: 'Process:',
 } as const
 
@@ -67,6 +68,12 @@ const GROUPS: { readonly [K in keyof Settings]: keyof typeof HEADINGS } = {
   retentionMetricsDays: 'storage',
   retentionLogsDays: 'storage',
   retentionRules: 'storage',
+  archiveUrl: 'archive',
+  archiveFormat: 'archive',
+  archiveS3Endpoint: 'archive',
+  archiveS3Region: 'archive',
+  archiveS3KeyId: 'archive',
+  archiveS3SecretKey: 'archive',
   ledgerKeepDays: 'storage',
   databasePoolMax: 'storage',
   queryTimeoutMs: 'http',

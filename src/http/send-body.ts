@@ -20,3 +20,9 @@ export function sendBody(request: FastifyRequest, reply: FastifyReply, body: Cou
   pipeline(body, gzip, () => undefined)
   return reply.header('content-encoding', 'gzip').send(gzip)
 }
+
+/** Sends a body as it is read, and as it is. */
+export function sendPlain(request: FastifyRequest, reply: FastifyReply, body: CountedBody): FastifyReply {
+  noteRows(request, body)
+  return reply.send(body)
+}

@@ -5,7 +5,7 @@ import type { ContentLog } from '../models/conversation/conversation.ts'
 import { parseJson } from '../models/json.ts'
 import type { FilterColumns, RecordFilter } from './filter.ts'
 import { objectSql, plainMember, textMember, wordMember } from './json-text-sql.ts'
-import { ORIGIN_MEMBERS } from './origin-members.ts'
+import { ORIGIN_COLUMNS, ORIGIN_MEMBERS } from './origin-members.ts'
 import { pageRecords } from './page-records.ts'
 import { type RecordSource, rowsSql } from './record-source.ts'
 import { type StreamOptions, streamRecords } from './stream-records.ts'
@@ -65,6 +65,26 @@ export const LOG_RECORDS: RecordSource = {
     ['resource', 'resource_attributes::text'],
     ['scopeName', 'scope_name'],
     ['scopeVersion', 'scope_version'],
+  ],
+  parquet: [
+    { name: 'time', type: 'timestampNanos', sql: 'time_unix_nano' },
+    { name: 'observedTime', type: 'timestampNanos', sql: 'observed_time_unix_nano' },
+    { name: 'timeUnixNano', type: 'int64', sql: 'time_unix_nano' },
+    { name: 'observedTimeUnixNano', type: 'int64', sql: 'observed_time_unix_nano' },
+    { name: 'severityNumber', type: 'int32', sql: 'severity_number' },
+    { name: 'severityText', type: 'string', sql: 'severity_text' },
+    { name: 'level', type: 'string', sql: 'level' },
+    { name: 'service', type: 'string', sql: 'service' },
+    { name: 'environment', type: 'string', sql: 'environment' },
+    { name: 'eventName', type: 'string', sql: 'event_name' },
+    { name: 'body', type: 'string', sql: 'body' },
+    { name: 'bodyIsJson', type: 'boolean', sql: 'body_is_json' },
+    { name: 'traceId', type: 'string', sql: 'trace_id_hex' },
+    { name: 'spanId', type: 'string', sql: 'span_id' },
+    { name: 'flags', type: 'int64', sql: 'flags' },
+    { name: 'attributes', type: 'json', sql: 'attributes::text' },
+    { name: 'droppedAttributesCount', type: 'int64', sql: 'dropped_attributes_count' },
+    ...ORIGIN_COLUMNS,
   ],
 }
 

@@ -4,6 +4,7 @@ import { type FilterColumns, type RecordFilter, whereSql } from './filter.ts'
 import { LOOKBACK, type MetricQuery } from './metrics/metric-query.ts'
 import { queryMetric } from './metrics/query-metric.ts'
 import { SERIES_COLUMNS } from './metrics/series-sql.ts'
+import { ORIGIN_COLUMNS } from './origin-members.ts'
 import { pageRecords } from './page-records.ts'
 import type { RecordSource } from './record-source.ts'
 import type { ResultCache } from './result-cache.ts'
@@ -64,6 +65,41 @@ export const POINTS: RecordSource = {
     ['resource', 'resource_attributes::text'],
     ['scopeName', 'scope_name'],
     ['scopeVersion', 'scope_version'],
+  ],
+  parquet: [
+    { name: 'time', type: 'timestampNanos', sql: 'time_unix_nano' },
+    { name: 'startTime', type: 'timestampNanos', sql: 'start_time_unix_nano' },
+    { name: 'timeUnixNano', type: 'int64', sql: 'time_unix_nano' },
+    { name: 'startTimeUnixNano', type: 'int64', sql: 'start_time_unix_nano' },
+    { name: 'name', type: 'string', sql: 'name' },
+    { name: 'type', type: 'string', sql: 'type' },
+    { name: 'unit', type: 'string', sql: 'unit' },
+    { name: 'description', type: 'string', sql: 'description' },
+    { name: 'temporality', type: 'string', sql: 'temporality' },
+    { name: 'isMonotonic', type: 'boolean', sql: 'is_monotonic' },
+    { name: 'service', type: 'string', sql: 'service' },
+    { name: 'environment', type: 'string', sql: 'environment' },
+    { name: 'attributes', type: 'json', sql: 'attributes::text' },
+    { name: 'value', type: 'double', sql: 'value' },
+    { name: 'valueInteger', type: 'int64', sql: 'value_integer' },
+    { name: 'count', type: 'int64', sql: 'count' },
+    { name: 'sum', type: 'double', sql: 'sum' },
+    { name: 'min', type: 'double', sql: 'min' },
+    { name: 'max', type: 'double', sql: 'max' },
+    { name: 'explicitBounds', type: 'doubleList', sql: 'explicit_bounds' },
+    { name: 'bucketCounts', type: 'int64List', sql: 'bucket_counts' },
+    { name: 'scale', type: 'int32', sql: 'scale' },
+    { name: 'zeroCount', type: 'int64', sql: 'zero_count' },
+    { name: 'zeroThreshold', type: 'double', sql: 'zero_threshold' },
+    { name: 'positiveOffset', type: 'int32', sql: 'positive_offset' },
+    { name: 'positiveBucketCounts', type: 'int64List', sql: 'positive_bucket_counts' },
+    { name: 'negativeOffset', type: 'int32', sql: 'negative_offset' },
+    { name: 'negativeBucketCounts', type: 'int64List', sql: 'negative_bucket_counts' },
+    { name: 'quantiles', type: 'doubleList', sql: 'quantiles' },
+    { name: 'quantileValues', type: 'doubleList', sql: 'quantile_values' },
+    { name: 'exemplars', type: 'json', sql: 'exemplars::text' },
+    { name: 'flags', type: 'int64', sql: 'flags' },
+    ...ORIGIN_COLUMNS,
   ],
 }
 

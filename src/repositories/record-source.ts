@@ -1,6 +1,12 @@
+import type { ParquetColumn } from '../parquet/parquet-column.ts'
 import type { PartitionedTable } from '../retention/partitions.ts'
 import type { FilterColumns } from './filter.ts'
 import { betweenSql, type RangeEnds } from './time-ranges.ts'
+
+/** A column of a Parquet file, and its SQL. */
+export interface ExportColumn extends ParquetColumn {
+  readonly sql: string
+}
 
 /** Where the records of a signal are read, and how. */
 export interface RecordSource {
@@ -15,6 +21,7 @@ export interface RecordSource {
   readonly json: string
   /** Columns of CSV: the name of each, and its SQL, which is text. */
   readonly csv: readonly (readonly [name: string, sql: string])[]
+  readonly parquet: readonly ExportColumn[]
 }
 
 /** SQL of the rows in a time range, for FROM, called as the view. */

@@ -7,13 +7,16 @@ import { type RecordSource, rowsSql } from './record-source.ts'
 import { streamRows } from './stream-rows.ts'
 import { joinRanges, MOST_RANGES, parameterEnds, partitionRanges, rangesWithin } from './time-ranges.ts'
 
+/** How a record is read: as one column of JSON text, as the columns of CSV, which are texts, or as those of Parquet, in the types of the driver. */
+export type RecordForm = 'json' | 'csv' | 'parquet'
+
 export interface StreamOptions {
-  readonly form: 'json' | 'csv'
+  readonly form: RecordForm
   readonly signal: AbortSignal
 }
 
 /**
- * All records that match, or as many as `limit` says: a stream of rows with one column, the record as JSON text, or with the columns of CSV as text.
+ * All records that match, or as many as `limit` says: a stream of rows with one column, the record as JSON text, or with the columns of CSV or Parquet.
  *
  * Partition by partition, the newest first, and unordered inside: the first record comes at once, whatever there is, and nothing is sorted. With
  * an `order`, by time: what is sorted at once is a partition. The few records of a trace or a session are looked up in several partitions at once.
@@ -24,8 +27,8 @@ export async function streamRecords(
   filter: RecordFilter,
   { form, signal }: StreamOptions,
 ): Promise<Readable> {
-  const { table, columns, json, csv } = source
-  const select = form === 'json' ? json : csv.map(([, sql]) => sql).join(', ')
+  const { table, columns } = source
+  const select = selectSql(source, form)
   const areFew = filter.traceId !== undefined || filter.session !== undefined
   const within = rangesWithin(await partitionRanges(pool, table), filter)
   const ranges = joinRanges(within, () => (areFew ? MOST_RANGES : 1))
@@ -40,4 +43,9 @@ export async function streamRecords(
       return streamRows(pool, { text, values }, signal)
     },
   })
+}
+
+function selectSql({ json, csv, parquet }: RecordSource, form: RecordForm): string {
+  if (form === 'json') return json
+  return (form === 'csv' ? csv.map(([, sql]) => sql) : parquet.map(({ sql }) => sql)).join(', ')
 }

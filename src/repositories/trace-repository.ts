@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import type pg from 'pg'
 import { CALL_TEXTS, type FilterColumns, type RecordFilter } from './filter.ts'
 import { objectMember, objectSql, plainMember, textMember, wordMember } from './json-text-sql.ts'
-import { ORIGIN_MEMBERS } from './origin-members.ts'
+import { ORIGIN_COLUMNS, ORIGIN_MEMBERS } from './origin-members.ts'
 import { pageRecords } from './page-records.ts'
 import type { TracePosition } from './page-token.ts'
 import { pageTraces, streamTraces, type TracePage } from './page-traces.ts'
@@ -94,6 +94,51 @@ export const SPANS: RecordSource = {
     ['resource', 'resource_attributes::text'],
     ['scopeName', 'scope_name'],
     ['scopeVersion', 'scope_version'],
+  ],
+  parquet: [
+    { name: 'traceId', type: 'string', sql: 'trace_id_hex' },
+    { name: 'spanId', type: 'string', sql: 'span_id' },
+    { name: 'parentSpanId', type: 'string', sql: 'parent_span_id' },
+    { name: 'traceState', type: 'string', sql: 'trace_state' },
+    { name: 'flags', type: 'int64', sql: 'flags' },
+    { name: 'name', type: 'string', sql: 'name' },
+    { name: 'kind', type: 'string', sql: 'kind' },
+    { name: 'startTime', type: 'timestampNanos', sql: 'start_time_unix_nano' },
+    { name: 'endTime', type: 'timestampNanos', sql: 'end_time_unix_nano' },
+    { name: 'startTimeUnixNano', type: 'int64', sql: 'start_time_unix_nano' },
+    { name: 'endTimeUnixNano', type: 'int64', sql: 'end_time_unix_nano' },
+    { name: 'durationNs', type: 'int64', sql: 'duration_ns' },
+    { name: 'status', type: 'string', sql: 'status' },
+    { name: 'statusMessage', type: 'string', sql: 'status_message' },
+    { name: 'service', type: 'string', sql: 'service' },
+    { name: 'environment', type: 'string', sql: 'environment' },
+    { name: 'operation', type: 'string', sql: 'operation' },
+    { name: 'provider', type: 'string', sql: 'provider' },
+    { name: 'requestModel', type: 'string', sql: 'request_model' },
+    { name: 'responseModel', type: 'string', sql: 'response_model' },
+    { name: 'model', type: 'string', sql: 'model' },
+    { name: 'inputTokens', type: 'int64', sql: 'input_tokens' },
+    { name: 'outputTokens', type: 'int64', sql: 'output_tokens' },
+    { name: 'cachedTokens', type: 'int64', sql: 'cached_tokens' },
+    { name: 'cacheCreationTokens', type: 'int64', sql: 'cache_creation_tokens' },
+    { name: 'reasoningTokens', type: 'int64', sql: 'reasoning_tokens' },
+    { name: 'timeToFirstTokenNs', type: 'int64', sql: 'time_to_first_token_ns' },
+    { name: 'cost', type: 'decimal', sql: 'case when cost < 1e20 then round(cost, 18) end' },
+    { name: 'costIsComputed', type: 'boolean', sql: 'cost_is_computed' },
+    { name: 'sessionId', type: 'string', sql: 'session_id' },
+    { name: 'userId', type: 'string', sql: 'user_id' },
+    { name: 'finishReason', type: 'string', sql: 'finish_reason' },
+    { name: 'errorType', type: 'string', sql: 'error_type' },
+    { name: 'responseId', type: 'string', sql: 'response_id' },
+    { name: 'promptName', type: 'string', sql: 'prompt_name' },
+    { name: 'promptVersion', type: 'string', sql: 'prompt_version' },
+    { name: 'attributes', type: 'json', sql: 'attributes::text' },
+    { name: 'droppedAttributesCount', type: 'int64', sql: 'dropped_attributes_count' },
+    { name: 'events', type: 'json', sql: 'events::text' },
+    { name: 'droppedEventsCount', type: 'int64', sql: 'dropped_events_count' },
+    { name: 'links', type: 'json', sql: 'links::text' },
+    { name: 'droppedLinksCount', type: 'int64', sql: 'dropped_links_count' },
+    ...ORIGIN_COLUMNS,
   ],
 }
 

@@ -1,8 +1,21 @@
+import type pg from 'pg'
 import type { Settings } from '../settings.ts'
-import { NO_REMOVAL_HOOKS, type RemovalHooks } from './removal-hooks.ts'
+import { createArchiveRemovals } from './archive/archive-removals.ts'
+import type { RemovalHooks } from './removal-hooks.ts'
 import { keepRollupsOf } from './rollups/keep-rollups-of.ts'
 
-/** What is done with telemetry before retention takes it away, in the service and on the command line alike. */
-export function createRemovalHooks(_settings: Settings): RemovalHooks {
-  return { ...NO_REMOVAL_HOOKS, removeRows: keepRollupsOf }
+/**
+ * What is done with telemetry before retention takes it away, in the service and on the command line alike: it is archived, where archives are kept, and rollups keep what they say of it.
+ *
+ * @param pool for two more connections.
+ */
+export function createRemovalHooks(pool: pg.Pool, settings: Settings): RemovalHooks {
+  const archive = createArchiveRemovals(pool, settings)
+  return {
+    beforeRemoval: async (removal) => archive?.beforeRemoval(removal),
+    removeRows: async (client, removal, relation) => {
+      await archive?.removeRows(client, removal, relation)
+      await keepRollupsOf(client, removal, relation)
+    },
+  }
 }

@@ -12,6 +12,8 @@ export interface RunOptions extends Pick<SpawnOptions, 'cwd' | 'detached'> {
   readonly env?: Readonly<Record<string, string>>
   /** Standard input; none by default. */
   readonly input?: string
+  /** Of standard output: `latin1` for bytes. */
+  readonly encoding?: BufferEncoding
 }
 
 export interface Finished {
@@ -27,13 +29,13 @@ export class RunningCommand {
   stdout = ''
   stderr = ''
 
-  constructor(args: readonly string[], { env, input, ...options }: RunOptions = {}) {
+  constructor(args: readonly string[], { env, input, encoding = 'utf8', ...options }: RunOptions = {}) {
     this.child = spawn(process.execPath, [LAUNCHER, ...args], {
       ...options,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     })
     this.child.stdin?.end(input)
-    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    this.child.stdout?.setEncoding(encoding).on('data', (text: string) => {
       this.stdout += text
     })
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {

@@ -82,7 +82,7 @@ describe('an empty database', () => {
   test('gets the migrations of this program by default', async () => {
     const { applied, version } = await migrate({ databaseUrl })
     expect(applied[0]).toMatch(/^0001-/)
-    expect(applied).toHaveLength(version)
+    expect(Number(applied.at(-1)?.slice(0, 4))).toBe(version)
     expect(await withPostgres(databaseUrl, (client) => pendingMigrations(client))).toEqual([])
   })
 })

@@ -1,8 +1,10 @@
 import type { Readable } from 'node:stream'
+import type { ParquetColumn } from '../../parquet/parquet-column.ts'
+import type { RecordForm } from '../../repositories/stream-records.ts'
 import type { TableColumn } from './table-column.ts'
 
 export interface ListingRead {
-  readonly form: 'json' | 'csv'
+  readonly form: RecordForm
   /** At most so many; null is all. */
   readonly limit: number | null
   /** Whether a person reads them: then they have an order. */
@@ -19,6 +21,8 @@ export interface Listing<T> {
   readonly columns: readonly TableColumn<T>[]
   /** Names of the columns of CSV. */
   readonly csv: readonly string[]
-  /** A stream of rows with one column, JSON text, or with those of CSV. */
+  /** Of Parquet, where there is such a form of it. */
+  readonly parquet?: readonly ParquetColumn[]
+  /** A stream of rows with one column, JSON text, or with those of CSV or Parquet. */
   readonly open: (read: ListingRead) => Promise<Readable>
 }

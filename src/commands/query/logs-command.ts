@@ -16,7 +16,8 @@ Examples:
   observatory query logs --q 'timeout -retry' --service assistant
   observatory query logs --contains '] 504' --from -6h --order asc
   observatory query logs --trace-id 5b8aa5a2d2c872e8321cf37308d69df2 --json | jq .body
-  observatory query logs --from -7d --format csv > logs.csv`
+  observatory query logs --from -7d --format csv > logs.csv
+  observatory query logs --from -7d --format parquet > logs.parquet`
 
 interface LogRow {
   readonly timeUnixNano: string
@@ -43,7 +44,7 @@ export function logsCommand(): Command {
     new Command('logs').description('List log records that match.'),
     LOG_RECORD_COLUMNS,
   )
-  return addOutputFlags(command, { noun: 'log records', isOrdered: true })
+  return addOutputFlags(command, { noun: 'log records', areRecords: true })
     .addHelpText('after', EXAMPLES)
     .action(queryLogs)
 }

@@ -37,7 +37,7 @@ export function metricsCommand(): Command {
     POINT_COLUMNS,
     ['name'],
   )
-  return addOutputFlags(command, { noun: 'metrics or points', isOrdered: true })
+  return addOutputFlags(command, { noun: 'metrics or points', areRecords: true })
     .addOption(series('--agg <words>', 'avg, sum, min, max, count, last, rate, increase, p50, p99.9, …'))
     .addOption(series('--by <labels>', 'Labels: service, environment, names of attributes.'))
     .addOption(series('--step <duration>', 'One line for each so long: 30s, 5m, 1h.'))
@@ -54,8 +54,10 @@ function series(flags: string, description: string): Option {
 }
 
 async function queryMetrics(name: string | undefined, flags: MetricFlags): Promise<void> {
-  const { order, limit } = flags
+  const { order, limit, format } = flags
   refuseStrayWords(name, flags)
+  if (format === 'parquet' && (name === undefined || flags.agg !== undefined))
+    throw new ObservatoryError('ERR_USAGE', '--format parquet: only for the points of a metric; use csv')
   if (name !== undefined && flags.agg !== undefined) return querySeries(name, flags)
   if (name === undefined) {
     const why = 'only for the points of a metric; name it: "observatory query metrics NAME"'

@@ -21,8 +21,9 @@ export interface QueryFlags extends Readonly<Partial<Record<FilterWord, string>>
   readonly json?: boolean
 }
 
-/** Every form that is written. */
-export const QUERY_FORMATS = ['table', 'ndjson', 'csv'] as const
+/** Every form that is written: records as Parquet too. */
+const LISTED_FORMATS = ['table', 'ndjson', 'csv'] as const
+export const QUERY_FORMATS = [...LISTED_FORMATS, 'parquet'] as const
 export type QueryFormat = (typeof QUERY_FORMATS)[number]
 
 const FILTERS = 'Which:'
@@ -61,11 +62,11 @@ export function addFilterFlags(
 /** Adds what says how many come, in which form, and from where. */
 export function addOutputFlags(
   command: Command,
-  { noun, isOrdered = false }: { readonly noun: string; readonly isOrdered?: boolean },
+  { noun, areRecords = false }: { readonly noun: string; readonly areRecords?: boolean },
 ): Command {
   const limit = `At most so many ${noun} (default: 100 on a terminal, else all).`
   command.addOption(new Option('--limit <number>', limit).argParser(parseLimitFlag).helpGroup(OUTPUT))
-  if (isOrdered) {
+  if (areRecords) {
     const order =
       'By time, the newest first in a table and with --limit. All of them go fastest without an order.'
     command.addOption(new Option('--order <order>', order).choices(['asc', 'desc']).helpGroup(OUTPUT))
@@ -73,7 +74,7 @@ export function addOutputFlags(
   command
     .addOption(
       new Option('--format <form>', 'A table on a terminal, ndjson into a pipe or a file.')
-        .choices(QUERY_FORMATS)
+        .choices(areRecords ? QUERY_FORMATS : LISTED_FORMATS)
         .helpGroup(OUTPUT),
     )
     .addOption(new Option('--json', 'The same as --format ndjson.').conflicts('format').helpGroup(OUTPUT))
@@ -100,12 +101,14 @@ export function readConditions(flags: QueryFlags, columns: FilterColumns): Condi
   return readingFlags(() => readFilter(written, Date.now()))
 }
 
-/** In which form to write: as asked for, else as suits what takes it. */
+/** In which form to write: as asked for, else as suits what takes it. @throws ObservatoryError ERR_USAGE for bytes on a terminal. */
 export function formatOf(
   { format, json }: Pick<QueryFlags, 'format' | 'json'>,
   { isTTY }: { readonly isTTY?: boolean | undefined },
 ): QueryFormat {
   if (json === true) return 'ndjson'
+  if (format === 'parquet' && isTTY)
+    throw new ObservatoryError('ERR_USAGE', '--format parquet: not for a terminal; add "> FILE.parquet"')
   return format ?? (isTTY ? 'table' : 'ndjson')
 }
 

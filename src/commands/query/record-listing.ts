@@ -31,6 +31,7 @@ export function recordListing<T>(options: RecordListingOptions<T>): Listing<T> {
     first: filter.order === 'asc' ? 'the oldest' : 'the newest',
     columns,
     csv: source.csv.map(([name]) => name),
+    parquet: source.parquet,
     open: ({ form, limit, isOrdered, signal }) => {
       const order = filter.order ?? (isOrdered || limit !== null ? 'desc' : undefined)
       if (form === 'json' && limit !== null && limit <= MOST_OF_A_PAGE)

@@ -12,7 +12,8 @@ Examples:
   observatory query spans --service assistant --from -15m
   observatory query spans --model gpt-4o --min-duration 2s --order desc --limit 20
   observatory query spans --attr http.response.status_code=500 --json | jq .name
-  observatory query spans --from -1d --format csv > spans.csv`
+  observatory query spans --from -1d --format csv > spans.csv
+  observatory query spans --from -30d --format parquet > spans.parquet`
 
 interface SpanRow {
   readonly traceId: string
@@ -45,7 +46,7 @@ const COLUMNS: readonly TableColumn<SpanRow>[] = [
 /** `observatory query spans`. */
 export function spansCommand(): Command {
   const command = addFilterFlags(new Command('spans').description('List spans that match.'), SPAN_COLUMNS)
-  return addOutputFlags(command, { noun: 'spans', isOrdered: true })
+  return addOutputFlags(command, { noun: 'spans', areRecords: true })
     .addHelpText('after', EXAMPLES)
     .action(querySpans)
 }

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { csvBody } from '../../http/encoders/csv-body.ts'
 import { ndjsonLines } from '../../http/encoders/ndjson-body.ts'
+import { parquetBody } from '../../http/encoders/parquet-body.ts'
 import { rowsBody } from '../../http/encoders/rows-body.ts'
 import type { Listing } from './listing.ts'
 import { paintFor } from './paint.ts'
@@ -30,17 +31,20 @@ export async function writeListing<T>(
 }
 
 async function writeAll<T>(
-  { open, csv }: Listing<T>,
+  { open, csv, parquet = [] }: Listing<T>,
   limit: number | undefined,
   { format, stdout, signal }: QueryOutput,
   tally: Tally,
 ): Promise<void> {
-  const form = format === 'csv' ? 'csv' : 'json'
+  const form = format === 'csv' || format === 'parquet' ? format : 'json'
   const rows = await open({ form, limit: limit ?? null, isOrdered: false, signal })
   const body = Readable.from(counted(rows, tally))
-  await pipeline(form === 'csv' ? csvBody(body, csv) : rowsBody(body, { encode: ndjsonLines }), stdout, {
-    end: false,
-  })
+  const bodies = {
+    json: () => rowsBody(body, { encode: ndjsonLines }),
+    csv: () => csvBody(body, csv),
+    parquet: () => parquetBody(body, parquet),
+  }
+  await pipeline(bodies[form](), stdout, { end: false })
 }
 
 async function writeTable<T>(

@@ -37,7 +37,7 @@ export async function runRetentionNow(flags: object, json: boolean): Promise<voi
         progress.line(`${shortName(removal.partition)} is left: ${reason}`)
       }
     }
-    const hooks = createRemovalHooks(settings)
+    const hooks = createRemovalHooks(pool, settings)
     const done = await withRetentionSession(pool, signal, async (client) => {
       try {
         await runRetention(client, { policy, hooks, nowMs: Date.now(), signal, onEvent })

@@ -7,7 +7,7 @@ import {
 import { type OpenPool, withPool } from '../with-pool.ts'
 
 /** As {@link withPool} takes it. */
-export const RETENTION_USE = { name: 'retention', connections: 1, relation: 'removals' }
+export const RETENTION_USE = { name: 'retention', connections: 3, relation: 'removals' }
 
 /**
  * Runs `work` with the policy of the settings.

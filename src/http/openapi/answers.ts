@@ -1,3 +1,6 @@
+import type { ParquetColumn } from '../../parquet/parquet-column.ts'
+import type { RecordSource } from '../../repositories/record-source.ts'
+import { PARQUET_CONTENT_TYPE } from '../routes/query-parameters.ts'
 import type { ComponentName } from './component-schemas.ts'
 import { arrayOf, type JsonSchema, mark, object, ref, text } from './json-schema.ts'
 import type { PROBLEM_RESPONSES } from './operation-schemas.ts'
@@ -6,11 +9,8 @@ import type { Content, Response, RouteDocs } from './route-docs.ts'
 const NDJSON =
   'An answer that is cut off may say so in a last line, {"error": {"status", "title", "detail"}}; its connection ends without the end of the body.'
 
-/** Pages of JSON; where there are `columns`, all of it as NDJSON and CSV too. */
-export function pages(
-  item: ComponentName,
-  columns?: readonly (readonly [name: string, sql: string])[],
-): Content {
+/** Pages of JSON; of records that have a `source`, all of it as NDJSON, CSV and Parquet too. */
+export function pages(item: ComponentName, source?: Pick<RecordSource, 'csv' | 'parquet'>): Content {
   const nextCursor = {
     type: ['string', 'null'],
     description:
@@ -18,13 +18,23 @@ export function pages(
   }
   return {
     ...json(object({ data: arrayOf(ref(item)), nextCursor })),
-    ...(columns && {
+    ...(source && {
       ...lines(item),
       'text/csv': {
-        schema: text(`RFC 4180, with a line of names first: ${columns.map(([name]) => name).join(', ')}.`),
+        schema: text(`RFC 4180, with a line of names first: ${source.csv.map(([name]) => name).join(', ')}.`),
+      },
+      [PARQUET_CONTENT_TYPE]: {
+        schema: text(
+          `A file with the columns ${source.parquet.map(describeColumn).join(', ')}. One that was cut off has no footer.`,
+        ),
       },
     }),
   }
+}
+
+/** Text and times are what columns mostly are, and say so by their names. */
+function describeColumn({ name, type }: ParquetColumn): string {
+  return type === 'string' ? name : `${name} (${type})`
 }
 
 /** A list that has no pages, as JSON or NDJSON. */

@@ -3,20 +3,20 @@ import { BadParameter } from '../../repositories/bad-parameter.ts'
 import type { RecordFilter } from '../../repositories/filter.ts'
 import { readPageToken } from '../../repositories/page-token.ts'
 import type { FilterQuery } from './filter-query.ts'
-import { type BodyFormat, readFormat } from './query-parameters.ts'
+import { type BodyFormat, PARQUET_CONTENT_TYPE, readFormat } from './query-parameters.ts'
 
 /** The JSON schemas of what says which records come, in which order and in which form. */
 export const PAGING_PARAMETERS = {
   format: {
     type: 'string',
-    enum: ['json', 'ndjson', 'csv'],
+    enum: ['json', 'ndjson', 'csv', 'parquet'],
     description: 'Form of the answer: json comes in pages. Without it: by Accept, else json.',
   },
   order: {
     type: 'string',
     enum: ['asc', 'desc'],
     description:
-      'By time. Without it: desc in JSON; NDJSON and CSV by partitions, the newest first, without order in them, which is fastest.',
+      'By time. Without it: desc in JSON; all else by partitions, the newest first, without order in them, which is fastest.',
   },
   cursor: {
     type: 'string',
@@ -35,6 +35,7 @@ export interface PageQuery extends Omit<FilterQuery, 'format'> {
 /** As asked for by `format`, else by the header Accept. */
 export function readRecordFormat({ query, headers }: FastifyRequest<{ Querystring: PageQuery }>): BodyFormat {
   if (query.format !== undefined) return query.format
+  if (headers.accept?.includes(PARQUET_CONTENT_TYPE)) return 'parquet'
   return headers.accept?.includes('text/csv') ? 'csv' : readFormat({}, headers.accept)
 }
 

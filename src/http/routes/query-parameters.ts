@@ -12,7 +12,7 @@ export const COMMON_PARAMETERS = {
     type: 'integer',
     minimum: 1,
     maximum: 1_000_000_000,
-    description: `At most so many. Without it: ${PAGE_ROWS} in a page, PAGE_MAX_ROWS (a setting) in other JSON, all in NDJSON and CSV.`,
+    description: `At most so many. Without it: ${PAGE_ROWS} in a page, PAGE_MAX_ROWS (a setting) in other JSON, all in NDJSON, CSV and Parquet.`,
   },
   format: {
     type: 'string',
@@ -57,13 +57,17 @@ export function readFormat(query: Pick<CommonQuery, 'format'>, accept: string | 
   return query.format ?? (accept?.includes('application/x-ndjson') ? 'ndjson' : 'json')
 }
 
-/** Every form that records come in; lists of other things have no CSV. */
-export type BodyFormat = ListFormat | 'csv'
+/** Every form that records come in; lists of other things are JSON alone. */
+export type BodyFormat = ListFormat | 'csv' | 'parquet'
+
+/** As IANA has it. */
+export const PARQUET_CONTENT_TYPE = 'application/vnd.apache.parquet'
 
 const CONTENT_TYPES: Readonly<Record<BodyFormat, string>> = {
   json: 'application/json; charset=utf-8',
   ndjson: 'application/x-ndjson; charset=utf-8',
   csv: 'text/csv; charset=utf-8; header=present',
+  parquet: PARQUET_CONTENT_TYPE,
 }
 
 /** The content type of a format. */
@@ -75,7 +79,7 @@ export function contentTypeOf(format: BodyFormat): string {
 export interface RowLimits {
   /** Of `json`. */
   readonly pageMaxRows: number
-  /** Of `ndjson` and `csv`; 0 is no limit. */
+  /** Of `ndjson`, `csv` and `parquet`; 0 is no limit. */
   readonly exportMaxRows: number
 }
 
@@ -91,7 +95,7 @@ export function readPageLimit(
   throw new BadParameter('limit', detail)
 }
 
-/** Rows of NDJSON or CSV; null is all. @throws BadParameter where that is, or may be, more than is allowed. */
+/** Rows of NDJSON, CSV or Parquet; null is all. @throws BadParameter where that is, or may be, more than is allowed. */
 export function readExportLimit(
   { limit }: Pick<CommonQuery, 'limit'>,
   { exportMaxRows }: RowLimits,

@@ -12,9 +12,10 @@ import { clientGone } from '../client-gone.ts'
 import { csvBody } from '../encoders/csv-body.ts'
 import { jsonPage } from '../encoders/json-page.ts'
 import { ndjsonBody } from '../encoders/ndjson-body.ts'
+import { parquetBody } from '../encoders/parquet-body.ts'
 import { answers, pages } from '../openapi/answers.ts'
 import type { RouteDocs } from '../openapi/route-docs.ts'
-import { sendBody } from '../send-body.ts'
+import { sendBody, sendPlain } from '../send-body.ts'
 import { filterSchema, readConditions } from './filter-query.ts'
 import { PAGING_PARAMETERS, type PageQuery, pagedQuery, readPaging, readRecordFormat } from './paging.ts'
 import {
@@ -46,23 +47,23 @@ const DOCS = {
     operationId: 'listSpans',
     tag: 'traces',
     summary: 'Spans that match',
-    responses: answers(pages('Span', SPANS.csv)),
+    responses: answers(pages('Span', SPANS)),
   },
   logs: {
     operationId: 'listLogRecords',
     tag: 'logs',
     summary: 'Log records that match',
-    responses: answers(pages('LogRecord', LOG_RECORDS.csv)),
+    responses: answers(pages('LogRecord', LOG_RECORDS)),
   },
   points: {
     operationId: 'listDataPoints',
     tag: 'metrics',
     summary: 'Data points of a metric',
-    responses: answers(pages('DataPoint', POINTS.csv)),
+    responses: answers(pages('DataPoint', POINTS)),
   },
 } satisfies Readonly<Record<string, RouteDocs>>
 
-/** Stored records that match: JSON page by page, the newest first, or all of them as NDJSON or CSV. */
+/** Stored records that match: JSON page by page, the newest first, or all of them as NDJSON, CSV or Parquet. */
 export function recordRoutes(app: FastifyInstance, { repositories, limits }: RecordRoutesOptions): void {
   const { traces, logRecords, metrics } = repositories
   const route = (url: string, docs: RouteDocs, reads: Reads) => {
@@ -121,8 +122,10 @@ async function answer(
     return sendBody(request, reply, jsonPage(rows, limit, token))
   }
   if (filter.after !== undefined) throw new BadParameter('cursor', 'cursor goes with format=json only')
-  const form = format === 'csv' ? 'csv' : 'json'
+  const form = format === 'ndjson' ? 'json' : format
   const rows = await stream({ ...filter, limit: readExportLimit(request.query, limits) }, { form, signal })
+  // It is compressed as it is.
+  if (format === 'parquet') return sendPlain(request, reply, parquetBody(rows, source.parquet))
   const names = source.csv.map(([name]) => name)
   return sendBody(request, reply, format === 'csv' ? csvBody(rows, names) : ndjsonBody(rows))
 }

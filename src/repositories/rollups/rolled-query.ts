@@ -82,7 +82,7 @@ export function rolledQuery(source: RolledSource, question: RolledQuestion): Sql
   const text = `
     select ${[`jsonb_build_object(${members.join(', ')})::text`, ...sketches].join(', ')}
     from (${piecesSql(source, question, parameter)}) as pieces ${where} and ${only}
-    ${keys.length === 0 ? '' : `group by ${keys.join(', ')}`}
+    ${keys.length === 0 ? '' : `group by ${keys.join(', ')} having sum(count) > 0`}
     order by ${[...(time === undefined ? [] : [time]), order, ...words].join(', ')} limit ${parameter(filter.limit)}`
   return { text, values }
 }

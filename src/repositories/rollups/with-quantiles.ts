@@ -27,7 +27,7 @@ export function withQuantiles(rows: Readable, { quantiles }: Pick<RolledSource, 
 function fill(json: string, members: readonly string[], sketches: readonly (string | null)[]): string {
   return members.reduce((text, member, index) => {
     const [sketch, least, greatest] = sketches.slice(3 * index, 3 * index + 3)
-    if (typeof sketch !== 'string') return text
+    if (typeof sketch !== 'string' || sketch === '0') return text
     const told = quantilesOf(sketch, { least: BigInt(least ?? 0), greatest: BigInt(greatest ?? 0) })
     return text.replace(`"${member}": null`, `"${member}": ${told}`)
   }, json)
