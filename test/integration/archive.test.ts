@@ -5,6 +5,7 @@ import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createPool } from '../../src/pool.ts'
 import type { ArchivePartition } from '../../src/retention/archive/archive-context.ts'
+import { readManifest } from '../../src/retention/archive/archive-manifest.ts'
 import { archivePartition } from '../../src/retention/archive/archive-partition.ts'
 import { FolderStorage } from '../../src/retention/archive/folder-storage.ts'
 import { restoreArchive } from '../../src/retention/archive/restore-archive.ts'
@@ -262,6 +263,31 @@ describe('an archive that has changed', () => {
       await restoreArchive({ pool, storage, partitionInterval: 'day' }, written)
     }
     expect(await allRows(pool, 'metric_points')).toHaveLength(written.rows[0].rows)
+  })
+
+  test('of which the manifest says what no archive can is refused before it comes to SQL or to a path', async () => {
+    const storage = new FolderStorage(join(folder, 'forged'))
+    const { written } = await archivePartition(
+      { pool, storage, format: 'ndjson' },
+      partitionOf('evaluations'),
+    )
+    if (written === undefined) throw new Error('nothing was written')
+    const [file] = written.rows
+    for (const forged of [
+      { table: 'users' },
+      { from: `${written.from}'; drop table spans; --` },
+      { rows: [{ ...file, table: 'spans' }] },
+      { rows: [{ ...file, name: '../../../evaluations.ndjson.gz' }] },
+      { interned: [{ ...file, table: 'pg_authid', name: 'pg_authid.ndjson.gz' }] },
+      { version: 2 },
+      { rows: null },
+    ]) {
+      const text = JSON.stringify({ ...written, ...forged })
+      await writeFile(join(folder, 'forged', written.id, 'manifest.json'), text)
+      await expect(readManifest(storage, written.id), text).rejects.toMatchObject({
+        code: 'ERR_ARCHIVE_UNSOUND',
+      })
+    }
   })
 
   test('that is gone makes another one', async () => {

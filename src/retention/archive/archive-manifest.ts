@@ -3,7 +3,8 @@ import { ARCHIVE_FORMATS, type ArchiveFormat } from '../../settings.ts'
 import type { PartitionRange } from '../partition-range.ts'
 import { PARTITIONED_TABLES, type PartitionedTable } from '../partitions.ts'
 import type { ArchiveStorage } from './archive-storage.ts'
-import type { ArchivedColumn } from './rows-file.ts'
+import { INTERNED_TABLES } from './interned-tables.ts'
+import { type ArchivedColumn, FILE_ENDINGS } from './rows-file.ts'
 
 const MANIFEST_NAME = 'manifest.json'
 /** Of the manifest and the files it describes; a later one may not be read by this program. */
@@ -86,13 +87,29 @@ export async function readManifest(storage: ArchiveStorage, id: string): Promise
   if (size === undefined) throw unsound('is not there: "observatory archive list" shows those that are')
   try {
     const manifest = JSON.parse((await storage.read(path, 0, size)).toString()) as ArchiveManifest
-    const isKnown =
-      manifest.version === MANIFEST_VERSION && manifest.id === id && ARCHIVE_FORMATS.includes(manifest.format)
-    if (isKnown && manifest.rows[0].table === manifest.table) return manifest
+    if (manifest.version === MANIFEST_VERSION && isWellFormed(manifest, id)) return manifest
   } catch (error) {
-    if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error
+    if (![SyntaxError, TypeError, RangeError].some((kind) => error instanceof kind)) throw error
   }
   throw unsound(`has a ${MANIFEST_NAME} that is damaged, or of a newer version of this program`)
+}
+
+/** Whoever can write to the place of archives is not let into the database by it: names of tables and times come into SQL, those of files into paths. */
+function isWellFormed(manifest: ArchiveManifest, id: string): boolean {
+  const { table, format, rows, interned } = manifest
+  const { fromMs, toMs } = rangeOfId(id)
+  return (
+    manifest.id === id &&
+    id.startsWith(`${table}/`) &&
+    PARTITIONED_TABLES.includes(table) &&
+    ARCHIVE_FORMATS.includes(format) &&
+    manifest.from === new Date(fromMs).toISOString() &&
+    manifest.to === new Date(toMs).toISOString() &&
+    rows.length === 1 &&
+    rows[0].table === table &&
+    interned.every((file) => INTERNED_TABLES.includes(file.table)) &&
+    [...rows, ...interned].every((file) => file.name === `${file.table}.${FILE_ENDINGS[format]}`)
+  )
 }
 
 /** The ids of all archives, of one table where it is given, in the order of their times. */

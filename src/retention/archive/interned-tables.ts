@@ -5,6 +5,9 @@ const KEYS: Readonly<Record<string, string>> = {
   metric_series: 'series_id',
 }
 
+/** The tables of what repeats. */
+export const INTERNED_TABLES: readonly string[] = Object.keys(KEYS)
+
 /** The id of such a table. @throws RangeError for another table. */
 export function internedKey(table: string): string {
   const key = KEYS[table]
@@ -21,7 +24,7 @@ interface InternedTable {
 /** The tables that rows with these columns refer to, and which of their rows those of a partition do: with them an archive can be restored into an empty database. */
 export function internedTables(columns: ReadonlySet<string>, partition: string): readonly InternedTable[] {
   const bySeries = columns.has('series_id')
-  const tables = Object.keys(KEYS).filter((table) => bySeries || columns.has(internedKey(table)))
+  const tables = INTERNED_TABLES.filter((table) => bySeries || columns.has(internedKey(table)))
   return tables.map((table) => {
     const key = internedKey(table)
     const series = `select series_id from only ${partition}`
