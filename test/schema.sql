@@ -1,5 +1,7 @@
 create extension btree_gist;
 
+create sequence removals_removal_id_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
+
 CREATE OR REPLACE FUNCTION public.log_rows(since timestamp with time zone, until timestamp with time zone)
  RETURNS TABLE("time" timestamp with time zone, time_unix_nano bigint, observed_time_unix_nano bigint, severity_number smallint, severity_text text, level text, service text, environment text, body text, hot_body text, body_is_json boolean, has_content boolean, event_name text, trace_id uuid, trace_id_hex text, span_id text, flags bigint, attributes jsonb, hot_attributes jsonb, dropped_attributes_count bigint, resource_attributes jsonb, resource_schema_url text, scope_name text, scope_version text, scope_attributes jsonb, scope_schema_url text, entry_ms bigint, entry_seq bigint, record_index integer)
  LANGUAGE sql
@@ -54,6 +56,27 @@ BEGIN ATOMIC
       LEFT JOIN scopes c ON ((c.scope_id = l.scope_id)))
    WHERE ((l."time" >= log_rows.since) AND (l."time" < log_rows.until));
 END
+;
+
+CREATE OR REPLACE FUNCTION public.sketch_bucket(value bigint)
+ RETURNS smallint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (value IS NULL) THEN NULL::integer WHEN (value <= 0) THEN 0 ELSE (1 + (ceil((ln((value)::double precision) / (0.0400053346)::double precision)))::smallint) END
+;
+
+CREATE OR REPLACE FUNCTION public.sketch_of(buckets smallint[], counts bigint[])
+ RETURNS numeric
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (SELECT sum((((b.one_count || 'e'::text) || (12 * b.bucket)))::numeric) AS sum FROM UNNEST(sketch_of.buckets, sketch_of.counts) b(bucket, one_count))
+;
+
+CREATE OR REPLACE FUNCTION public.sketch_value(bucket smallint)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (bucket IS NULL) THEN NULL::bigint WHEN (bucket = 0) THEN (0)::bigint ELSE (round((exp((((bucket - 2))::numeric * 0.0400053346)) * 1.02)))::bigint END
 ;
 
 CREATE OR REPLACE FUNCTION public.span_rows(since timestamp with time zone, until timestamp with time zone)
@@ -257,6 +280,14 @@ create table archives (
   constraint archives_pkey PRIMARY KEY (archive_id)
 );
 
+create table changed_minutes (
+  xid xid8 default pg_current_xact_id() not null,
+  rolled_up_at timestamp with time zone,
+  signal text not null,
+  minutes int4multirange not null,
+  pending int4multirange
+);
+
 create table dead_letters (
   letter_id uuid default gen_random_uuid() not null,
   dead_lettered_at timestamp with time zone default now() not null,
@@ -342,6 +373,36 @@ create table log_records (
   dropped_attributes_count bigint
 ) partition by RANGE ("time");
 
+create table log_rollup_days (
+  day timestamp with time zone not null,
+  removal_id bigint default 0 not null,
+  count bigint not null,
+  severity_number smallint not null,
+  service text not null,
+  environment text,
+  event_name text
+);
+
+create table log_rollup_hours (
+  hour timestamp with time zone not null,
+  removal_id bigint default 0 not null,
+  count bigint not null,
+  severity_number smallint not null,
+  service text not null,
+  environment text,
+  event_name text
+);
+
+create table log_rollup_minutes (
+  minute timestamp with time zone not null,
+  removal_id bigint default 0 not null,
+  count bigint not null,
+  severity_number smallint not null,
+  service text not null,
+  environment text,
+  event_name text
+);
+
 create table metric_points (
   "time" timestamp with time zone not null,
   time_unix_nano bigint not null,
@@ -394,6 +455,26 @@ create table metrics (
   constraint metrics_pkey PRIMARY KEY (metric_id)
 );
 
+create table removals (
+  removal_id bigint generated always as identity not null,
+  kind text not null,
+  state text not null,
+  signal text not null,
+  table_name text not null,
+  partition_name text not null,
+  from_time timestamp with time zone not null,
+  to_time timestamp with time zone not null,
+  rules text,
+  inserted_before bigint,
+  rows bigint default 0 not null,
+  bytes bigint default 0 not null,
+  started_at timestamp with time zone default now() not null,
+  finished_at timestamp with time zone,
+  constraint removals_kind_check CHECK ((kind = ANY (ARRAY['partition'::text, 'rows'::text]))),
+  constraint removals_pkey PRIMARY KEY (removal_id),
+  constraint removals_state_check CHECK ((state = ANY (ARRAY['announced'::text, 'detaching'::text, 'detached'::text, 'removing'::text, 'removed'::text, 'abandoned'::text])))
+);
+
 create table resources (
   resource_id bigint not null,
   service text not null,
@@ -430,6 +511,101 @@ create table span_contents (
   record_index integer not null,
   attributes jsonb not null
 ) partition by RANGE (start_time);
+
+create table span_rollup_days (
+  day timestamp with time zone not null,
+  removal_id bigint default 0 not null,
+  count bigint not null,
+  error_count bigint not null,
+  count_without_cost bigint not null,
+  kind smallint not null,
+  status_code smallint not null,
+  is_call boolean not null,
+  service text not null,
+  name text not null,
+  environment text,
+  operation text,
+  provider text,
+  model text,
+  prompt_name text,
+  prompt_version text,
+  input_tokens numeric,
+  output_tokens numeric,
+  cached_tokens numeric,
+  cache_creation_tokens numeric,
+  reasoning_tokens numeric,
+  cost numeric,
+  duration_min bigint,
+  duration_max bigint,
+  first_token_min bigint,
+  first_token_max bigint,
+  duration_sketch numeric,
+  first_token_sketch numeric
+);
+
+create table span_rollup_hours (
+  hour timestamp with time zone not null,
+  removal_id bigint default 0 not null,
+  count bigint not null,
+  error_count bigint not null,
+  count_without_cost bigint not null,
+  kind smallint not null,
+  status_code smallint not null,
+  is_call boolean not null,
+  service text not null,
+  name text not null,
+  environment text,
+  operation text,
+  provider text,
+  model text,
+  prompt_name text,
+  prompt_version text,
+  input_tokens numeric,
+  output_tokens numeric,
+  cached_tokens numeric,
+  cache_creation_tokens numeric,
+  reasoning_tokens numeric,
+  cost numeric,
+  duration_min bigint,
+  duration_max bigint,
+  first_token_min bigint,
+  first_token_max bigint,
+  duration_sketch numeric,
+  first_token_sketch numeric
+);
+
+create table span_rollup_minutes (
+  minute timestamp with time zone not null,
+  removal_id bigint default 0 not null,
+  count bigint not null,
+  error_count bigint not null,
+  count_without_cost bigint not null,
+  kind smallint not null,
+  status_code smallint not null,
+  is_call boolean not null,
+  service text not null,
+  name text not null,
+  environment text,
+  operation text,
+  provider text,
+  model text,
+  prompt_name text,
+  prompt_version text,
+  input_tokens numeric,
+  output_tokens numeric,
+  cached_tokens numeric,
+  cache_creation_tokens numeric,
+  reasoning_tokens numeric,
+  cost numeric,
+  duration_min bigint,
+  duration_max bigint,
+  first_token_min bigint,
+  first_token_max bigint,
+  duration_buckets smallint[],
+  duration_counts bigint[],
+  first_token_buckets smallint[],
+  first_token_counts bigint[]
+);
 
 create table spans (
   start_time timestamp with time zone not null,
@@ -478,6 +654,12 @@ create table spans (
   cost_is_computed boolean
 ) partition by RANGE (start_time);
 
+CREATE INDEX changed_minutes_pending ON changed_minutes USING btree (signal) WHERE (pending IS NOT NULL);
+
+CREATE INDEX changed_minutes_rolled_up_at ON changed_minutes USING btree (rolled_up_at) WHERE (rolled_up_at IS NOT NULL);
+
+CREATE INDEX changed_minutes_xid ON changed_minutes USING btree (signal, xid);
+
 CREATE INDEX dead_letters_entry ON dead_letters USING btree (stream, entry_ms, entry_seq);
 
 CREATE INDEX dead_letters_id ON dead_letters USING btree (letter_id);
@@ -500,6 +682,14 @@ CREATE INDEX log_records_service_time ON ONLY log_records USING btree (service, 
 
 CREATE INDEX log_records_trace_id ON ONLY log_records USING btree (trace_id) WHERE (trace_id IS NOT NULL);
 
+CREATE INDEX log_rollup_days_day ON log_rollup_days USING btree (day);
+
+CREATE INDEX log_rollup_hours_hour ON log_rollup_hours USING btree (hour);
+
+CREATE INDEX log_rollup_minutes_minute ON log_rollup_minutes USING btree (minute);
+
+CREATE INDEX log_rollup_minutes_removed ON log_rollup_minutes USING btree (minute) WHERE (removal_id <> 0);
+
 CREATE INDEX metric_points_series_time ON ONLY metric_points USING btree (series_id, "time");
 
 CREATE INDEX metric_series_metric ON metric_series USING btree (metric_id);
@@ -508,9 +698,21 @@ CREATE INDEX metric_series_service ON metric_series USING btree (service);
 
 CREATE INDEX metrics_name ON metrics USING btree (name);
 
+CREATE INDEX removals_of_partition ON removals USING btree (partition_name, removal_id);
+
+CREATE UNIQUE INDEX removals_unfinished ON removals USING btree (partition_name) WHERE (finished_at IS NULL);
+
 CREATE INDEX resources_service ON resources USING btree (service);
 
 CREATE INDEX span_contents_trace_id ON ONLY span_contents USING btree (trace_id);
+
+CREATE INDEX span_rollup_days_day ON span_rollup_days USING btree (day);
+
+CREATE INDEX span_rollup_hours_hour ON span_rollup_hours USING btree (hour);
+
+CREATE INDEX span_rollup_minutes_minute ON span_rollup_minutes USING btree (minute);
+
+CREATE INDEX span_rollup_minutes_removed ON span_rollup_minutes USING btree (minute) WHERE (removal_id <> 0);
 
 CREATE INDEX spans_errors ON ONLY spans USING btree (start_time) WHERE (status_code = 2);
 
@@ -1101,6 +1303,20 @@ comment on column evaluations.signal is 'traces or logs: whose stream the entry 
 comment on column evaluations.trace_id is 'with span_id the span that is judged, alone the trace';
 
 comment on column metric_points.value_integer is 'the exact value when it is an integer past 2^53; value then holds its nearest double';
+
+comment on column removals.bytes is 'of kind rows: estimated; they come back when the partition goes';
+
+comment on column removals.inserted_before is 'of kind rows: rows that were ever written to the partition, when the deleting began; later ones were not looked at';
+
+comment on column removals.partition_name is 'with its schema, as SQL takes it';
+
+comment on column removals.rules is 'of kind rows: which rows went, by the rules of then';
+
+comment on column span_rollup_days.is_call is 'whether the spans are calls to models: those of the view llm_calls';
+
+comment on column span_rollup_hours.is_call is 'whether the spans are calls to models: those of the view llm_calls';
+
+comment on column span_rollup_minutes.is_call is 'whether the spans are calls to models: those of the view llm_calls';
 
 comment on column spans.cost is 'US dollars';
 
