@@ -237,7 +237,8 @@ test('a detach that waits for a reader holds up late rows alone, and they are wr
   await eventually(() => expect(ingest.retries.length).toBeGreaterThan(2))
   expect(new Set(ingest.retries.map(({ failure }) => failure))).toEqual(new Set(['partition']))
   await reader.query('commit')
-  expect((await running).outcome).toBe('finished')
+  const { outcome } = await running
+  expect(outcome).toBe('finished')
   await written(ingest, 1000)
   await ingest.stop()
   await waits.stop()
