@@ -9,8 +9,10 @@ export interface DetachOptions {
   readonly readersWaitMs?: number
   /** How long a transaction must be at it to be waited for so. Default 10 s. */
   readonly oldUseMs?: number
-  /** How long it tries to finish a detach that was begun. Default 60 s. */
+  /** How long it tries to finish a detach that was begun: until then late rows of its time wait. Default an hour, which is as long as a query of the API may take. */
   readonly finishWaitMs?: number
+  /** Told once when it has to try that again. */
+  readonly onWaiting?: (reason: string) => void
 }
 
 /**
@@ -73,19 +75,20 @@ export async function detachPartition(
 export async function finishDetach(
   client: pg.ClientBase,
   { table, partition }: { readonly table: string; readonly partition: string },
-  { signal, finishWaitMs = 60_000 }: DetachOptions,
+  { signal, finishWaitMs = 3_600_000, onWaiting }: DetachOptions,
 ): Promise<void> {
   const giveUpAt = performance.now() + finishWaitMs
   await client.query(`set lock_timeout = '${FINALIZE_LOCK_TIMEOUT}'`)
-  for (;;) {
+  const reason = `detaching ${partition} waits for the end of a transaction that is older`
+  for (let attempt = 1; ; attempt += 1) {
     signal.throwIfAborted()
     try {
       await client.query(`alter table ${table} detach partition ${partition} finalize`)
       return
     } catch (error) {
       if (sqlStateOf(error) !== LOCK_NOT_AVAILABLE) throw error
-      if (performance.now() >= giveUpAt)
-        throw new HeldUp(`detaching ${partition} waits for the end of a transaction that is older`)
+      if (performance.now() >= giveUpAt) throw new HeldUp(reason)
+      if (attempt === 1) onWaiting?.(reason)
     }
     await sleep(FINALIZE_PAUSE_MS, signal)
   }

@@ -110,6 +110,12 @@ export class RetentionKeeper {
           logger.info({ partition, rules, rows }, 'deleted rows that are past their retention')
         return
       }
+      case 'waiting':
+        logger.warn(
+          { partition, reason: event.reason },
+          'a partition is detached and older transactions are in the way: late records of its time wait for them',
+        )
+        return
       case 'heldUp':
         logger.info({ partition, reason: event.reason }, 'a removal by retention waits; trying again')
         return

@@ -10,7 +10,7 @@ import { type Removed, removePartition } from './remove-partition.ts'
 import { removeRows } from './remove-rows.ts'
 import { RETAINED_TABLES, type RetentionPolicy } from './retention-policy.ts'
 
-export interface RunRetentionOptions extends DetachOptions {
+export interface RunRetentionOptions extends Omit<DetachOptions, 'onWaiting'> {
   readonly policy: RetentionPolicy
   readonly hooks: RemovalHooks
   readonly nowMs: number
@@ -31,6 +31,8 @@ export type RetentionEvent =
       readonly totalBlocks: number
     }
   | ({ readonly kind: 'removed'; readonly removal: RecordedRemoval } & Removed)
+  /** A detach that was begun cannot end yet: it is tried again and again, for late rows wait for it. */
+  | { readonly kind: 'waiting'; readonly removal: RecordedRemoval; readonly reason: string }
   /** Both are tried again by the next run. */
   | { readonly kind: 'heldUp'; readonly removal: RecordedRemoval; readonly reason: string }
   | { readonly kind: 'failed'; readonly removal: RecordedRemoval; readonly error: unknown }
@@ -100,7 +102,8 @@ class Run {
   }
 
   #removePartition(removal: RecordedRemoval, isDue: boolean): Promise<Removed | undefined> {
-    return removePartition(this.#client, removal, { ...this.#options, isDue })
+    const onWaiting = (reason: string) => this.#options.onEvent({ kind: 'waiting', removal, reason })
+    return removePartition(this.#client, removal, { ...this.#options, isDue, onWaiting })
   }
 
   async #try(removal: RecordedRemoval, work: () => Promise<Removed | undefined>): Promise<void> {

@@ -48,7 +48,7 @@ export async function runOnce(
     }),
   )
   const ends = events
-    .filter(({ kind }) => kind !== 'begun' && kind !== 'chunk')
+    .filter(({ kind }) => kind !== 'begun' && kind !== 'chunk' && kind !== 'waiting')
     .map(({ kind, removal }) => `${kind} ${removal.partition}`)
   return { outcome: done?.result, events, ends }
 }

@@ -156,8 +156,15 @@ describe('a process that dies', () => {
     const heldUp = await run(policy({ logs: 7 }))
     expect(heldUp.outcome).toBe('incomplete')
     expect(heldUp.ends).toEqual([`heldUp public.${dayOf('log_records', time)}`])
+    // One that may wait says so, and goes on when the reader has ended.
+    const kinds: string[] = []
+    const waiting = run(policy({ logs: 7 }), {
+      finishWaitMs: 20_000,
+      onEvent: ({ kind }) => kinds.push(kind),
+    })
+    await eventually(() => expect(kinds).toEqual(['begun', 'waiting']))
     await reader.query('commit')
-    expect((await run(policy({ logs: 7 }))).outcome).toBe('finished')
+    expect((await waiting).outcome).toBe('finished')
     expect(await tables('^log_.*_p')).toEqual([])
   })
 })

@@ -25,6 +25,7 @@ export async function runRetentionNow(flags: object, json: boolean): Promise<voi
     const onEvent = (event: RetentionEvent) => {
       const { removal } = event
       if (event.kind === 'chunk') tellChunk(progress, event)
+      if (event.kind === 'waiting') progress.line(event.reason)
       if (event.kind === 'removed') {
         progress.clear()
         const { rows, bytes } = event
