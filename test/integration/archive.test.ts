@@ -208,8 +208,8 @@ describe('a restore', () => {
       const failing = restoreArchive(
         {
           ...options,
-          onRestored: async (client, range) => {
-            const { rows } = await client.query('select count(*)::int as n from evaluations')
+          onRestored: async (client, { relation, ...range }) => {
+            const { rows } = await client.query(`select count(*)::int as n from ${relation} as restored`)
             told.push({ ...range, ...rows[0] })
             throw new Error('it could not be computed')
           },
