@@ -1,5 +1,5 @@
 import { floorDivide } from '../../models/floor-divide.ts'
-import { coarse, type MinuteRange } from '../../retention/rollups/changed-minutes.ts'
+import { coarse, type MinuteRange, within } from '../../retention/rollups/changed-minutes.ts'
 
 /** Unix nanoseconds, `to` exclusive. */
 export interface NanoRange {
@@ -42,7 +42,7 @@ export function planPieces({ from, to, step, pending }: PiecesOptions): Pieces {
     const none = { days: [], hours: [], minutes: [], changed: [] }
     return { ...none, rows: from === undefined || to === undefined ? [] : nonEmpty({ from, to }) }
   }
-  const changed = coarse(clip(pending, whole), MAX_CHANGED)
+  const changed = coarse(within(pending, whole), MAX_CHANGED)
   const fits = (minutes: number) => step === undefined || step % (BigInt(minutes) * MINUTE_NANOS) === 0n
   const [days, notDays] = takeWhole(
     rest(whole, changed),
@@ -75,12 +75,6 @@ function takeWhole(
     }
   }
   return [taken, left]
-}
-
-function clip(ranges: readonly MinuteRange[], { from, to }: MinuteRange): readonly MinuteRange[] {
-  return ranges
-    .map((range) => ({ from: Math.max(range.from, from), to: Math.min(range.to, to) }))
-    .filter((range) => range.from < range.to)
 }
 
 /** What of a range lies between others, which are in order. */

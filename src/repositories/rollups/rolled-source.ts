@@ -16,7 +16,7 @@ export interface RolledSource {
   readonly order: string
 }
 
-const CALL_TEXTS = {
+const SPAN_TEXTS = {
   service: 'service',
   name: 'name',
   environment: 'environment',
@@ -39,7 +39,7 @@ const sumOf = (column: string) => `coalesce(sum(${column}), 0)`
 const SPAN_COLUMNS: FilterColumns = {
   time: 'bucket',
   timeUnixNano: 'bucket',
-  texts: CALL_TEXTS,
+  texts: SPAN_TEXTS,
   statusCode: 'status_code',
   kindCode: 'kind',
 }

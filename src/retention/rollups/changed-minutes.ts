@@ -49,6 +49,13 @@ export function coarse(ranges: readonly MinuteRange[], most: number): readonly M
   return joined
 }
 
+/** The parts of ranges that lie in another. */
+export function within(ranges: readonly MinuteRange[], { from, to }: MinuteRange): readonly MinuteRange[] {
+  return ranges
+    .map((range) => ({ from: Math.max(range.from, from), to: Math.min(range.to, to) }))
+    .filter((range) => range.from < range.to)
+}
+
 /** As PostgreSQL writes an int4multirange. */
 export function multirange(ranges: readonly MinuteRange[]): string {
   return `{${ranges.map(({ from, to }) => `[${from},${to})`).join(',')}}`

@@ -1,6 +1,6 @@
 import type pg from 'pg'
-import { minuteColumns, type Rollup, sketchedColumns } from './rollup.ts'
-import { mergedRowsSql, minuteRowsSql, sketchedSql } from './rollup-sql.ts'
+import { minuteColumns, type Rollup } from './rollup.ts'
+import { mergedUpSql, minuteRowsSql } from './rollup-sql.ts'
 
 /** What came back is taken off what was kept by rollups of this removal, which has none of its own. */
 const RETURNED = -1
@@ -20,7 +20,6 @@ export async function returnRollups(
 ): Promise<void> {
   const { keys, measures, sketches } = rollup
   const columns = minuteColumns(rollup).join(', ')
-  const sketched = sketchedColumns(rollup).join(', ')
   const negative = [
     ...Object.keys(keys).map((name) => `b.${name}`),
     ...Object.entries(measures).map(([name, [, merge]]) => (merge === 'sum' ? `-b.${name}` : 'null')),
@@ -30,8 +29,6 @@ export async function returnRollups(
     ]),
   ]
   const isSame = Object.keys(keys).map((name) => `k.${name} is not distinct from b.${name}`)
-  const minutes = `(select minute as bucket, removal_id, ${sketchedSql(rollup)} from taken)`
-  const hours = `(select hour as bucket, removal_id, ${sketched} from taken_hours)`
   await client.query(
     `with back as materialized (${minuteRowsSql(rollup, relation, 'true')}
      ), taken as (
@@ -40,20 +37,7 @@ export async function returnRollups(
         where b.count <= (select sum(k.count) from ${rollup.minutes} k
                            where k.removal_id <> 0 and k.minute = b.minute and ${isSame.join(' and ')})
        returning minute, removal_id, ${columns}
-     ), taken_hours as (
-       insert into ${rollup.hours} (hour, removal_id, ${sketched})
-       select hour, removal_id, ${sketched} from (${mergedRowsSql(rollup, 'hour', minutes)}) as merged
-       returning hour, removal_id, ${sketched}
-     ), taken_days as (
-       insert into ${rollup.days} (day, removal_id, ${sketched})
-       select day, removal_id, ${sketched} from (${mergedRowsSql(rollup, 'day', hours)}) as merged
-     )
-     insert into changed_minutes (signal, minutes, pending)
-     select $1, minutes, minutes from (
-       select range_agg(int4range(number, number + 1)) as minutes
-         from (select (extract(epoch from minute) / 60)::int4 as number from back group by 1) as numbers
-     ) as changed
-     where minutes is not null`,
+     )${mergedUpSql(rollup, { added: 'taken', changed: 'back', signal: '$1' })}`,
     [rollup.signal],
   )
 }

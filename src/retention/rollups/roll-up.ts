@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { coarse, type MinuteRange, multirange, parseMultirange } from './changed-minutes.ts'
+import { coarse, type MinuteRange, multirange, parseMultirange, within } from './changed-minutes.ts'
 import { listServices } from './list-services.ts'
 import { minuteColumns, type Rollup, sketchedColumns } from './rollup.ts'
 import { mergedRowsSql, minuteRowsSql, sketchedSql } from './rollup-sql.ts'
@@ -36,13 +36,14 @@ export async function rollUpNewestHour(
     return { minutes: 0, left: 0 }
   }
   const hour = Math.floor((last.to - 1) / 60) * 60
-  const ranges = coarse(within(pending.ranges, { from: hour, to: hour + 60 }), RANGES_OF_AN_HOUR)
+  const ofHour = within(pending.ranges, { from: hour, to: hour + 60 })
+  const ranges = coarse(ofHour, RANGES_OF_AN_HOUR)
   const services = await listServices(client)
   for (const range of ranges) await rollUpMinutes(client, rollup, { range, services })
   await rollUpHour(client, rollup, hour)
   await settle(client, rollup, { ranges, compact: pending.changes > MAX_CHANGES })
   await client.query('commit')
-  const minutes = count(within(pending.ranges, { from: hour, to: hour + 60 }))
+  const minutes = count(ofHour)
   return { minutes, left: count(pending.ranges) - minutes }
 }
 
@@ -145,13 +146,6 @@ async function settle(
       where signal = $1 and pending is not null and xid <> pg_current_xact_id()`,
     [signal],
   )
-}
-
-/** The parts of ranges that lie in another. */
-function within(ranges: readonly MinuteRange[], { from, to }: MinuteRange): readonly MinuteRange[] {
-  return ranges
-    .map((range) => ({ from: Math.max(range.from, from), to: Math.min(range.to, to) }))
-    .filter((range) => range.from < range.to)
 }
 
 function count(ranges: readonly MinuteRange[]): number {

@@ -1,12 +1,11 @@
 import type pg from 'pg'
-import { cancelQuery } from '../../cancel-query.ts'
 import { sleep } from '../../lifecycle.ts'
 import type { Logger } from '../../logger.ts'
 import type { Metrics } from '../../metrics.ts'
-import { cutConnection } from '../../postgres-connection.ts'
+import { withCancellableClient } from '../with-cancellable-client.ts'
 import { rollUpNewestHour } from './roll-up.ts'
 import { ROLLUPS, type Rollup } from './rollup.ts'
-import { tryToLockRollups, unlockRollups } from './rollup-lock.ts'
+import { tryToLockRollups } from './rollup-lock.ts'
 
 export interface RollupKeeperOptions {
   /** Of one connection, which is held while there is something to do. */
@@ -59,10 +58,10 @@ export class RollupKeeper {
 
   async #run(): Promise<void> {
     const { signal } = this.#ended
-    const { logger, intervalMs = INTERVAL_MS } = this.#options
+    const { pool, logger, intervalMs = INTERVAL_MS } = this.#options
     while (!signal.aborted) {
       try {
-        await this.#round()
+        await withCancellableClient(pool, signal, (client) => this.#rollUpAll(client))
       } catch (error) {
         if (!signal.aborted) logger.warn({ err: error }, 'rolling up failed; trying again')
       }
@@ -70,30 +69,12 @@ export class RollupKeeper {
     }
   }
 
-  async #round(): Promise<void> {
-    const { signal } = this.#ended
-    const client = await this.#options.pool.connect()
-    let cancelled: Promise<void> | undefined
-    const end = () => {
-      cancelled = cancelQuery(client).then(() => cutConnection(client, 'Rolling up was ended'))
-    }
-    signal.addEventListener('abort', end, { once: true })
-    let failed = true
-    try {
-      signal.throwIfAborted()
-      if (await tryToLockRollups(client)) {
-        for (const rollup of ROLLUPS) await this.#rollUp(client, rollup)
-        await client.query(TAKE_UP_METRICS)
-        await client.query(FORGET)
-        await unlockRollups(client)
-      }
-      failed = false
-    } finally {
-      signal.removeEventListener('abort', end)
-      await cancelled
-      // Closed, the connection gives back the lock and whatever was not committed.
-      client.release(failed)
-    }
+  /** Closing the connection gives back the lock. */
+  async #rollUpAll(client: pg.ClientBase): Promise<void> {
+    if (!(await tryToLockRollups(client))) return
+    for (const rollup of ROLLUPS) await this.#rollUp(client, rollup)
+    await client.query(TAKE_UP_METRICS)
+    await client.query(FORGET)
   }
 
   async #rollUp(client: pg.ClientBase, rollup: Rollup): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Rollup } from './rollup.ts'
+import { type Rollup, sketchedColumns } from './rollup.ts'
 
 const EPOCH = `'1970-01-01 00:00+00'::timestamptz`
 
@@ -55,4 +55,35 @@ export function mergedRowsSql(rollup: Rollup, unit: 'hour' | 'day', source: stri
   return `
     select date_bin('1 ${unit}', bucket, ${EPOCH}) as ${unit}, ${[grouped, ...measures, ...sketches].join(', ')}
     from ${source} as parts group by 1, ${grouped}`
+}
+
+/**
+ * SQL that merges rollups of minutes which a statement has just inserted into those of hours and days, and says which minutes have changed: what follows a CTE that has returned them.
+ *
+ * @param added the CTE, with `minute`, `removal_id` and {@link minuteColumns}.
+ * @param changed the CTE whose minutes have changed.
+ * @param signal SQL of the signal.
+ */
+export function mergedUpSql(
+  rollup: Rollup,
+  { added, changed, signal }: { readonly added: string; readonly changed: string; readonly signal: string },
+): string {
+  const columns = sketchedColumns(rollup).join(', ')
+  const minutes = `(select minute as bucket, removal_id, ${sketchedSql(rollup)} from ${added})`
+  const hours = `(select hour as bucket, removal_id, ${columns} from added_hours)`
+  return `
+    , added_hours as (
+       insert into ${rollup.hours} (hour, removal_id, ${columns})
+       select hour, removal_id, ${columns} from (${mergedRowsSql(rollup, 'hour', minutes)}) as merged
+       returning hour, removal_id, ${columns}
+     ), added_days as (
+       insert into ${rollup.days} (day, removal_id, ${columns})
+       select day, removal_id, ${columns} from (${mergedRowsSql(rollup, 'day', hours)}) as merged
+     )
+     insert into changed_minutes (signal, minutes, pending)
+     select ${signal}, minutes, minutes from (
+       select range_agg(int4range(number, number + 1)) as minutes
+         from (select (extract(epoch from minute) / 60)::int4 as number from ${changed} group by 1) as numbers
+     ) as changed
+     where minutes is not null`
 }
