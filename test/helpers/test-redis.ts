@@ -38,11 +38,24 @@ export async function withRedis<T>(work: (client: Redis) => Promise<T>): Promise
 
 /** Who else is connected to this file's Redis database, a line each. */
 export async function clientsOfThisFile(): Promise<string[]> {
-  const list = await withRedis((client) => client.client('LIST') as Promise<string>)
+  const lines = await withRedis(listClients)
+  return lines.map((line) => `Redis client: ${line.match(/ (name|age|cmd)=\S*/g)?.join('')}`)
+}
+
+/**
+ * Ids of who else is connected to this file's Redis database and whose line in CLIENT LIST matches, for CLIENT KILL: by type it would cut off the
+ * files that run beside this one.
+ */
+export async function clientIdsOfThisFile(which: RegExp): Promise<string[]> {
+  const lines = await withRedis(listClients)
+  return lines.filter((line) => which.test(line)).map((line) => /\bid=(\d+)/.exec(line)?.[1] ?? '')
+}
+
+async function listClients(client: Redis): Promise<string[]> {
+  const list = (await client.client('LIST')) as string
   return list
     .split('\n')
     .filter((line) => line.includes(` db=${databaseNumber()} `) && !line.includes(` name=${HARNESS} `))
-    .map((line) => `Redis client: ${line.match(/ (name|age|cmd)=\S*/g)?.join('')}`)
 }
 
 /** Empties this file's Redis database. */

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../../src/models/telemetry-signal.ts'
 import { openClient } from '../../src/postgres-connection.ts'
 import { eventually } from '../helpers/eventually.ts'
+import { clientIdsOfThisFile } from '../helpers/test-redis.ts'
 import { startTestService, type TestService } from '../helpers/test-service.ts'
 
 const LOAD_MS = 6000
@@ -86,7 +87,9 @@ const FAULTS: readonly (() => Promise<unknown>)[] = [
   },
   // What was acknowledged is delivered again.
   () => Promise.all(TELEMETRY_SIGNALS.map((signal) => app.redis.xgroup('SETID', stream(signal), GROUP, '0'))),
-  () => app.redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'),
+  async () => {
+    for (const id of await clientIdsOfThisFile(/ name=observatory:/)) await app.redis.client('KILL', 'ID', id)
+  },
 ]
 
 test('received = written + dead-lettered + duplicates + in flight, in every scrape, whatever happens to PostgreSQL and Redis; and the tables say the same', async () => {

@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { eventually } from '../helpers/eventually.ts'
+import { clientIdsOfThisFile } from '../helpers/test-redis.ts'
 import { startTestService, type TestService } from '../helpers/test-service.ts'
 import { isLive, type TailClient, watchTail } from '../helpers/watch-tail.ts'
 
@@ -37,13 +38,7 @@ const gaps = (client: TailClient) =>
   client.events.filter(({ event }) => event === 'gap').map(({ data }) => data)
 
 /** The connections on which tails wait. */
-async function waitingClients(): Promise<string[]> {
-  const list = String(await app.redis.client('LIST'))
-  return list
-    .split('\n')
-    .filter((line) => / cmd=xread /.test(line))
-    .map((line) => / ?id=(\d+)/.exec(line)?.[1] ?? '')
-}
+const waitingClients = () => clientIdsOfThisFile(/ cmd=xread /)
 
 describe('a tail', () => {
   test('misses nothing when its connection to Redis is lost', async () => {
