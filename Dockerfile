@@ -4,8 +4,8 @@
 FROM node:20-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# Scripts would build what is not there yet (prepare).
-RUN npm ci --ignore-scripts --omit=optional
+# Scripts would build what is not there yet (prepare). Optional is what bundles on this machine.
+RUN npm ci --ignore-scripts
 COPY tsconfig*.json prices.yaml ./
 COPY scripts scripts
 COPY src src

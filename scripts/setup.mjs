@@ -20,6 +20,7 @@ const SETTINGS_OF_BUILD = [
   'tsconfig.page.json',
   'package-lock.json',
   'prices.yaml',
+  'scripts/bundle-command-line.mjs',
 ]
 /** What tests are skipped without, and say so: no reason to fail. Looked for as test/helpers/watched-browser.ts and find-prometheus.ts do. */
 const PROGRAMS_OF_TESTS = [
@@ -129,11 +130,12 @@ function isBuilt() {
     })
 }
 
-/** What is built of a source: for Node.js, for the browser, or for both. */
+/** What is built of a source: for Node.js, with all others the command line, for the browser, or for both. */
 function productsOf(path) {
   const product = path.replace(/\.ts$/, '.js')
   if (path.startsWith('page/')) return [`page/${product}`]
-  return path.startsWith('models/shown/') ? [product, `page/${product}`] : [product]
+  const products = [product, 'bundle/cli.js']
+  return path.startsWith('models/shown/') ? [...products, `page/${product}`] : products
 }
 
 /** 0 for a file that is not there. */

@@ -80,6 +80,7 @@ async function createProgram(word: string | undefined): Promise<Command> {
 }
 
 function wanted(word = ''): readonly (() => Promise<Command>)[] {
+  if (word === '--version' || word === '-V') return []
   const all = { ...COMMANDS, ...INTERNAL_COMMANDS }
   const create = Object.hasOwn(all, word) ? all[word] : undefined
   return create === undefined ? Object.values(COMMANDS) : [create]

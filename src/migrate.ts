@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type pg from 'pg'
 import { messageOf, ObservatoryError, sqlStateOf } from './errors.ts'
 import { sleep } from './lifecycle.ts'
 import type { Logger } from './logger.ts'
+import { PACKAGE_FOLDER } from './package-folder.ts'
 import { openClient } from './postgres-connection.ts'
 
 /** One file of the migrations folder. */
@@ -43,8 +43,7 @@ export interface MigrationStatus {
   readonly pending: readonly string[]
 }
 
-/** One level above both `src/` and `dist/`. */
-const OWN_MIGRATIONS = fileURLToPath(new URL('../migrations', import.meta.url))
+const OWN_MIGRATIONS = join(PACKAGE_FOLDER, 'migrations')
 
 /** What runs a query: a pool or a client. */
 export type Queryable = Pick<pg.ClientBase, 'query'>

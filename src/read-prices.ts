@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { parsePrices } from './models/prices/parse-prices.ts'
 import { type ModelPrices, PriceList } from './models/prices/price-list.ts'
+import { PACKAGE_FOLDER } from './package-folder.ts'
 import { readYamlFile } from './read-yaml-file.ts'
 
-/** prices.yaml as the build has parsed it. Also from `src`, where nothing is built: `dist` stands beside it. */
-const SHIPPED = fileURLToPath(new URL('../dist/prices.json', import.meta.url))
+/** prices.yaml as the build has parsed it. */
+const SHIPPED = join(PACKAGE_FOLDER, 'dist', 'prices.json')
 
 /**
  * The price list of the product, after the entries of a file of one's own, which count first. What such a file looks like is said at the top of

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { PACKAGE_FOLDER } from '../package-folder.ts'
 
 /** A file of the page as it is served. */
 export interface PageFile {
@@ -10,8 +10,7 @@ export interface PageFile {
   readonly etag: string
 }
 
-/** Also from `src`, where nothing is built: `dist` stands beside it. */
-const FOLDER = fileURLToPath(new URL('../../dist/page/', import.meta.url))
+const FOLDER = join(PACKAGE_FOLDER, 'dist', 'page')
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.css': 'text/css; charset=utf-8',

@@ -1,13 +1,10 @@
 import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-
-/** The package's folder: the same distance from `src/` and `dist/`. */
-const PACKAGE = fileURLToPath(new URL('../../..', import.meta.url))
+import { PACKAGE_FOLDER } from '../../package-folder.ts'
 
 /** The commit of this program, with `+changes` when files differ from it; null where it is no checkout. */
 export async function checkedOutCommit(): Promise<string | null> {
-  const git = (...args: string[]) => promisify(execFile)('git', ['-C', PACKAGE, ...args])
+  const git = (...args: string[]) => promisify(execFile)('git', ['-C', PACKAGE_FOLDER, ...args])
   try {
     const [{ stdout: commit }, { stdout: changes }] = await Promise.all([
       git('rev-parse', 'HEAD'),

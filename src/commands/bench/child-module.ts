@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { ObservatoryError } from '../../errors.ts'
+import { PACKAGE_FOLDER } from '../../package-folder.ts'
 
 const STOP_TIMEOUT_MS = 5000
 
@@ -16,8 +17,14 @@ export class ChildModule<Message> {
 
   /** @param onMessage is called with whatever it sends. */
   constructor(name: string, options: object, onMessage: (message: Message) => void) {
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-    const path = fileURLToPath(new URL(`./${name}.${extension}`, import.meta.url))
+    const isSource = import.meta.url.endsWith('.ts')
+    const path = join(
+      PACKAGE_FOLDER,
+      isSource ? 'src' : 'dist',
+      'commands',
+      'bench',
+      `${name}.${isSource ? 'ts' : 'js'}`,
+    )
     this.#name = name
     this.#child = fork(path, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     this.#child.on('message', (message) => onMessage(message as Message))

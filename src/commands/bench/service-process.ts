@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { ObservatoryError } from '../../errors.ts'
+import { PACKAGE_FOLDER } from '../../package-folder.ts'
 import { settingName } from '../../settings.ts'
 import type { BenchSetup } from './bench-setup.ts'
 
-/** The same distance from `src/` and `dist/`. */
-const LAUNCHER = fileURLToPath(new URL('../../../bin/observatory.js', import.meta.url))
+const LAUNCHER = join(PACKAGE_FOLDER, 'bin', 'observatory.js')
 const STOP_TIMEOUT_MS = 15_000
 
 /** The settings that can be given to the bench, for the service it measures. */
