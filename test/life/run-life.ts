@@ -1,0 +1,209 @@
+import { Random } from '../../src/demo/random.ts'
+import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../../src/models/telemetry-signal.ts'
+import { filesOf, listArchiveIds, readManifest } from '../../src/retention/archive/archive-manifest.ts'
+import { FolderStorage } from '../../src/retention/archive/folder-storage.ts'
+import type { TimeRange } from './ask.ts'
+import { type DiskSize, diskSize, rollupSize } from './disk-sizes.ts'
+import { Life, type LifeOptions } from './life.ts'
+import { parquetSums } from './parquet-sums.ts'
+import { openStage } from './stage.ts'
+import { runStruck } from './struck-command.ts'
+import { DAY_MS } from './telemetry.ts'
+
+/** Rows a second that ingest wrote, and how much work beside it there was. */
+export interface Figures {
+  readonly rows: number
+  readonly undisturbedRate: number
+  readonly disturbedRate: number
+  /** Seconds for all days. */
+  readonly seconds: Readonly<Record<'rollUp' | 'close' | 'archive' | 'remove' | 'restore', number>>
+  readonly kills: number
+  readonly sizes: Readonly<Record<TelemetrySignal, Readonly<Record<'open' | 'closed', DiskSize>>>>
+  readonly parquetBytes: Readonly<Record<TelemetrySignal, number>>
+  readonly rollupBytes: number
+  /** Milliseconds, sorted. */
+  readonly usageMs: readonly number[]
+}
+
+export interface LifeReport {
+  readonly figures: Figures
+  readonly problems: readonly string[]
+}
+
+/** Rows of a day that come late, in each round. */
+const LATE_ROWS_A_DAY = 20_000
+const USAGE_ASKED = 30
+
+/**
+ * Days of telemetry are ingested, rolled up, closed, archived, verified, dropped and one of them restored, while ingest goes on and commands are killed. What it counts and adds up to
+ * is compared with what was added at every step.
+ */
+export async function runLife(options: LifeOptions): Promise<LifeReport> {
+  const stage = await openStage({ RESULT_CACHE_MAX_BYTES: '0' })
+  try {
+    const life = new Life(stage, options)
+    const { tell } = options
+    const letGo = await stage.holdUpMaintenance()
+    await stage.startService()
+    tell('ingesting with nothing beside it')
+    const undisturbedRate = await ratedLoad(life, () => life.add(life.whole, options.rows / options.days))
+    tell(`${life.totalRows} rows, ${Math.round(undisturbedRate)} a second`)
+    await life.check('rows', life.whole, 'rows')
+    const open = await sizesOf(life)
+    const rollUp = await life.rollUpAll()
+    tell(`rolled up in ${rollUp.toFixed(0)} s`)
+    await life.check('rollups', life.whole)
+    await life.checkRollups(life.whole)
+    await letGo()
+    const close = await life.closeAll()
+    tell(`indexes built and partitions frozen in ${close.toFixed(0)} s`)
+    const closed = await sizesOf(life)
+
+    const aged = await ageBesideIngest(life)
+    await life.check('after all of it, rollups and rows', life.whole)
+    await life.check('rows that stay', life.kept, 'rows')
+    await life.check('rows that were restored', aged.restored, 'rows')
+    await life.checkRollups(life.kept)
+    const usageMs = await timeUsage(life)
+    const sizes = Object.fromEntries(
+      TELEMETRY_SIGNALS.map((signal) => [signal, { open: open[signal], closed: closed[signal] }]),
+    ) as Figures['sizes']
+    return {
+      problems: life.problems,
+      figures: {
+        ...aged.figures,
+        rows: life.totalRows,
+        undisturbedRate,
+        seconds: { rollUp, close, ...aged.seconds },
+        sizes,
+        rollupBytes: await rollupSize(stage.pool),
+        usageMs,
+      },
+    }
+  } finally {
+    await stage.close()
+  }
+}
+
+/** @returns rows a second. */
+async function ratedLoad(life: Life, load: () => Promise<void>): Promise<number> {
+  const rowsBefore = life.totalRows
+  const startedAt = performance.now()
+  await load()
+  await life.untilWritten()
+  return (life.totalRows - rowsBefore) / ((performance.now() - startedAt) / 1000)
+}
+
+/** Archives, verifies, drops and restores, killed again and again, while late rows of the days that stay come in as fast as they are written. */
+async function ageBesideIngest(life: Life) {
+  const { stage, options } = life
+  const { tell } = options
+  const random = new Random(options.seed)
+  let isDone = false
+  const ageing = age(life, random).finally(() => {
+    isDone = true
+  })
+  ageing.catch(() => undefined)
+  const disturbedRate = await ratedLoad(life, async () => {
+    for (let round = 1; !isDone; round += 1) await life.add(life.kept, LATE_ROWS_A_DAY, round, () => isDone)
+  })
+  const aged = await ageing
+  tell(`${Math.round(disturbedRate)} rows a second were ingested beside it`)
+  const parquetBytes = await parquetBytesOf(stage.archiveFolder)
+  return { ...aged, figures: { disturbedRate, kills: aged.kills, parquetBytes } }
+}
+
+async function age(life: Life, random: Random) {
+  const { stage, options } = life
+  const { tell, kills, keptDays } = options
+  const run = (args: readonly string[], killWithinMs: number, howOften = kills) =>
+    runStruck({
+      args,
+      env: stage.env,
+      kills: howOften,
+      random,
+      killWithinMs,
+      tell,
+      afterKill: () => life.check('after the kill', life.old),
+    })
+  const archived = await run(['archive', 'run', '--before', new Date(life.old.toMs).toISOString()], 20_000)
+  tell(`archived: ${archived.stdout.trim()}`)
+  life.compare('archives, as DuckDB reads them', life.old, await parquetSums(stage.archiveFolder))
+  await run(['archive', 'verify'], 0, 0)
+  tell('archives verified')
+  const days = TELEMETRY_SIGNALS.flatMap((signal) => [`--retention-${signal}-days`, String(keptDays)])
+  const removed = await run(['retention', 'run', '--json', ...days], 3000)
+  await life.check('after the drop', life.old)
+  const left = await stage.pool.query('select count(*)::int as rows from spans where start_time < $1', [
+    new Date(life.old.toMs),
+  ])
+  if (left.rows[0].rows > 0) life.problems.push(`${left.rows[0].rows} old spans are left`)
+  const dayMs =
+    life.old.fromMs + Math.floor((random.next() * (life.old.toMs - life.old.fromMs)) / DAY_MS) * DAY_MS
+  const restored: TimeRange = { fromMs: dayMs, toMs: dayMs + DAY_MS }
+  const [from, to] = [new Date(dayMs).toISOString(), new Date(dayMs + DAY_MS).toISOString()]
+  const back = await run(['archive', 'restore', '--from', from, '--to', to], 2000)
+  tell(`restored ${from.slice(0, 10)}: ${back.stdout.trim()}`)
+  await life.check('after the restore', life.old)
+  await life.check('the day that was restored', restored, 'rows')
+  return {
+    restored,
+    kills: archived.kills + removed.kills + back.kills,
+    seconds: { archive: archived.seconds, remove: removed.seconds, restore: back.seconds },
+  }
+}
+
+async function sizesOf({ stage }: Life): Promise<Readonly<Record<TelemetrySignal, DiskSize>>> {
+  const sizes = {} as Record<TelemetrySignal, DiskSize>
+  for (const signal of TELEMETRY_SIGNALS) sizes[signal] = await diskSize(stage.pool, signal)
+  return sizes
+}
+
+const TABLES_OF: Readonly<
+  Record<
+    TelemetrySignal,
+    readonly ('spans' | 'span_contents' | 'log_records' | 'log_contents' | 'metric_points')[]
+  >
+> = {
+  traces: ['spans', 'span_contents'],
+  logs: ['log_records', 'log_contents'],
+  metrics: ['metric_points'],
+}
+
+/** Bytes a row in archives. */
+async function parquetBytesOf(folder: string): Promise<Readonly<Record<TelemetrySignal, number>>> {
+  const storage = new FolderStorage(folder)
+  const each = {} as Record<TelemetrySignal, number>
+  for (const signal of TELEMETRY_SIGNALS) {
+    let [bytes, rows] = [0, 0]
+    for (const [index, table] of TABLES_OF[signal].entries())
+      for (const id of await listArchiveIds(storage, table)) {
+        const manifest = await readManifest(storage, id)
+        bytes += filesOf(manifest).reduce((sum, file) => sum + file.bytes, 0)
+        if (index === 0) rows += manifest.rows[0].rows
+      }
+    each[signal] = bytes / rows
+  }
+  return each
+}
+
+/** How long the API takes for the usage of thirty days by model, when all rollups are made. */
+async function timeUsage(life: Life): Promise<readonly number[]> {
+  const { stage } = life
+  await stage.stopService()
+  const letGo = await stage.holdUpMaintenance()
+  await life.rollUpAll()
+  await letGo()
+  const url = await stage.startService()
+  const from = new Date(life.whole.toMs - 30 * DAY_MS).toISOString()
+  const to = new Date(life.whole.toMs).toISOString()
+  const ms: number[] = []
+  for (let n = 0; n < USAGE_ASKED; n += 1) {
+    const startedAt = performance.now()
+    const response = await fetch(`${url}/api/v1/llm/usage?from=${from}&to=${to}&by=model`)
+    await response.text()
+    if (!response.ok) throw new Error(`usage was answered with ${response.status}`)
+    ms.push(performance.now() - startedAt)
+  }
+  return ms.sort((a, b) => a - b)
+}
