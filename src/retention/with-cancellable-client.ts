@@ -14,7 +14,11 @@ export async function withCancellableClient<T>(
   const client = await pool.connect()
   let cancelled: Promise<void> | undefined
   const end = () => {
-    cancelled = cancelQuery(client).then(() => cutConnection(client, 'What ran on this connection was ended'))
+    cancelled = cancelQuery(client).then(() => {
+      // Whoever is told of lost connections is not told of one that is ended on purpose.
+      client.removeAllListeners('error').on('error', () => undefined)
+      cutConnection(client, 'What ran on this connection was ended')
+    })
   }
   signal.addEventListener('abort', end, { once: true })
   try {

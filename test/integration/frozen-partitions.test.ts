@@ -58,7 +58,7 @@ function startKeeper(options: Partial<FreezeKeeperOptions> = {}): Keeper {
     databaseUrl: database.databaseUrl,
     applicationName: 'observatory:maintenance',
     max: 1,
-    onError: () => undefined,
+    onError: ({ message }) => log.push({ msg: `a connection was lost: ${message}` }),
   })
   const keeper = new FreezeKeeper({
     pool: own,
@@ -228,6 +228,8 @@ test('readers and COPY of the partition do not wait for it, and a stop ends it w
   const stoppedAt = performance.now()
   await keeper.keeper.stop()
   expect(performance.now() - stoppedAt).toBeLessThan(1000)
+  await delay(20)
+  expect(keeper.log.map(({ msg }) => msg)).not.toContainEqual(expect.stringContaining('connection was lost'))
   expect(await vacuums()).toEqual([])
   expect(keeper.vacuumed()).toEqual([])
 })
