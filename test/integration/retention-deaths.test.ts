@@ -1,17 +1,33 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { loadSettings } from '../../src/config.ts'
 import { createPool } from '../../src/pool.ts'
 import { openClient } from '../../src/postgres-connection.ts'
+import {
+  LOG_LEVELS,
+  SPAN_STATISTICS,
+  StatisticsRepository,
+} from '../../src/repositories/statistics-repository.ts'
+import { listArchiveIds, readManifest } from '../../src/retention/archive/archive-manifest.ts'
+import { FolderStorage } from '../../src/retention/archive/folder-storage.ts'
+import { createRemovalHooks } from '../../src/retention/create-removal-hooks.ts'
 import type { RetentionPolicy } from '../../src/retention/retention-policy.ts'
+import { rollUpNewestHour } from '../../src/retention/rollups/roll-up.ts'
+import { ROLLUPS } from '../../src/retention/rollups/rollup.ts'
 import type { RunRetentionOptions } from '../../src/retention/run-retention.ts'
 import { eventually } from '../helpers/eventually.ts'
-import { addLogs, dayOf, makeDay } from '../helpers/old-telemetry.ts'
+import { addLogs, addSpans, dayOf, makeDay } from '../helpers/old-telemetry.ts'
 import { CREATE_SUMS, retentionPolicy as policy, runOnce, SUMMING_HOOKS } from '../helpers/retention-run.ts'
 import { createTestDatabase, type TestDatabase } from '../helpers/test-database.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 const NOW = Date.UTC(2026, 10, 23, 12)
+/** Of the statements between which a process may die every so many-th is one of a run, others in another run of the tests. */
+const STRIDE = 20
 
 let database: TestDatabase
 let pool: pg.Pool
@@ -65,11 +81,13 @@ describe('a process that dies', () => {
     const connect = async () => {
       const client = await of.connect()
       const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>
-      const counting = async (...args: unknown[]) => {
-        if (!/^\s*(select|with|begin|set|lock)\b/.test(String(args[0]))) asked += 1
+      // What COPY is given is a stream, and is given back as one.
+      const counting = (...args: unknown[]) => {
+        if (typeof args[0] !== 'string') return query(...args)
+        if (!/^\s*(select|with|begin|set|lock)\b/.test(args[0])) asked += 1
         if (asked < at) return query(...args)
         client.connection.stream.destroy()
-        throw Object.assign(new Error('The connection was lost'), { code: 'ECONNRESET' })
+        return Promise.reject(Object.assign(new Error('The connection was lost'), { code: 'ECONNRESET' }))
       }
       const { release } = client
       return Object.assign(client, {
@@ -80,15 +98,14 @@ describe('a process that dies', () => {
         },
       })
     }
-    return { pool: { connect } as unknown as pg.Pool, asked: () => asked }
+    return { pool: { connect, query: of.query.bind(of) } as unknown as pg.Pool, asked: () => asked }
   }
 
   const kept = policy({ logs: 7 }, 'logs level>=error 8')
 
   /** Of one day all goes, of the next what is no error. */
-  async function prepare(): Promise<void> {
-    await pool.query('delete from removals; delete from sums')
-    for (const day of [time, later]) {
+  async function prepare(laterMs = 0): Promise<void> {
+    for (const day of [time + laterMs, later + laterMs]) {
       await makeDay(pool, day, ['log_records', 'log_contents'])
       await addLogs(pool, { time: day, rows: 3, code: 9, hasContent: true })
       await addLogs(pool, { time: day, rows: 2, code: 17, hasContent: true })
@@ -101,6 +118,7 @@ describe('a process that dies', () => {
     await pool.query(CREATE_SUMS)
     let deaths = 0
     for (let at = 1; ; at += 1) {
+      await pool.query('delete from removals; delete from sums')
       await prepare()
       const dying = dyingPool(pool, at)
       const first = await run(kept, { hooks: SUMMING_HOOKS, nowMs }, dying.pool).catch(() => undefined)
@@ -140,6 +158,77 @@ describe('a process that dies', () => {
       await pool.query('truncate log_records, log_contents')
     }
     expect(deaths).toBeGreaterThan(20)
+  })
+
+  /** What usage and levels of all time are, and how many rows are in archives. */
+  async function told(storage: FolderStorage): Promise<unknown> {
+    const statistics = new StatisticsRepository(pool)
+    const answers = []
+    for (const [source, by] of [
+      [SPAN_STATISTICS, ['service', 'name', 'status']],
+      [LOG_LEVELS, ['service', 'level']],
+    ] as const) {
+      const asked = { by, step: undefined, signal: new AbortController().signal }
+      answers.push(await (await statistics.streamGroups(source, { limit: null }, asked)).toArray())
+    }
+    let archived = 0
+    for (const id of await listArchiveIds(storage)) archived += (await readManifest(storage, id)).rows[0].rows
+    return { answers, archived }
+  }
+
+  async function rollUp(): Promise<void> {
+    const client = await pool.connect()
+    try {
+      for (const rollup of ROLLUPS)
+        while ((await rollUpNewestHour(client, rollup, Math.floor(NOW / 60_000))).left > 0);
+    } finally {
+      client.release()
+    }
+  }
+
+  test(`anywhere while rows are archived, kept in rollups and dropped, is followed by one that finishes: every number stays`, async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'retention-deaths-'))
+    ends.push(() => rm(folder, { recursive: true, force: true }))
+    const storage = new FolderStorage(folder)
+    const { settings } = loadSettings({ env: { ARCHIVE_URL: folder } })
+    const everything = policy({ traces: 7, logs: 7 }, 'logs level>=error 8')
+    const settled = { nowMs, hooks: createRemovalHooks(pool, settings) }
+    const ROWS = { spans: 4, span_contents: 4, evaluations: 4, log_records: 10, log_contents: 10 }
+    await pool.query(`insert into resources (resource_id, service, attributes) values (1, 'api', '{}')`)
+    let archived = 0
+    let deaths = 0
+    for (let at = 1 + Math.floor(Math.random() * STRIDE); ; at += STRIDE) {
+      await pool.query(`truncate log_records, log_contents; delete from removals where kind = 'rows'`)
+      // Rows as there were before are in an archive already.
+      await prepare(at)
+      await makeDay(pool, time, ['spans', 'span_contents', 'evaluations'])
+      await addSpans(pool, { time: time + at, rows: 4, hasContent: true })
+      await pool.query(
+        `insert into changed_minutes (signal, minutes, pending) select signal, minutes, minutes
+           from unnest(array['traces', 'logs']) as signal, (select int4multirange(int4range($1, $2)) as minutes) as days`,
+        [Math.floor((time - DAY) / 60_000), Math.floor((later + DAY) / 60_000)],
+      )
+      const isRolledUp = deaths % 2 === 0
+      if (isRolledUp) await rollUp()
+      const { answers } = (await told(storage)) as { answers: unknown }
+      const dying = dyingPool(pool, at)
+      const hooks = createRemovalHooks(dying.pool, settings)
+      const first = await run(everything, { hooks, nowMs }, dying.pool).catch(() => undefined)
+      if (first === undefined) {
+        deaths += 1
+        // Minutes without rollups are read from rows, which a partition that is detached does not show until its drop has put them into rollups.
+        if (isRolledUp) expect(await told(storage), `death at ${at}`).toMatchObject({ answers })
+        expect(await run(everything, settled), `death at ${at}`).toMatchObject({ outcome: 'finished' })
+      }
+      archived += Object.values(ROWS).reduce((sum, rows) => sum + rows, 0)
+      expect(await told(storage), `death at ${at}`).toEqual({ answers, archived })
+      await rollUp()
+      expect(await told(storage), `death at ${at}`).toEqual({ answers, archived })
+      expect(await countOf('spans'), `death at ${at}`).toBe(0)
+      expect(await countOf('log_records'), `death at ${at}`).toBe(2)
+      if (first !== undefined) break
+    }
+    expect(deaths).toBeGreaterThan(3)
   })
 
   test('while its DETACH waits for a reader leaves it pending, and the next one finishes it', async () => {
