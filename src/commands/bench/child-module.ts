@@ -37,6 +37,11 @@ export class ChildModule<Message> {
     return this.#child.pid ?? 0
   }
 
+  /** Sends it something more. */
+  tell(message: object): void {
+    this.#child.send(message)
+  }
+
   /** @throws ObservatoryError ERR_INGEST_STOPPED when it has failed. */
   assertRunning(): void {
     const { exitCode, signalCode } = this.#child

@@ -90,12 +90,14 @@ async function runOnce(bench: BenchSetup, options: RunOptions): Promise<TailRun>
       latenciesMs: [],
     }
     const latenciesMs: number[] = []
+    let watchers: ChildModule<WatchersSeen> | undefined
     if (watching.watchers > 0) {
-      const watchers = new ChildModule<WatchersSeen>('tail-watchers', watching, (told) => {
+      const opened = new ChildModule<WatchersSeen>('tail-watchers', watching, (told) => {
         seen = told
         for (const latency of told.latenciesMs) latenciesMs.push(latency)
       })
-      releasers.defer('watchers', () => watchers.stop())
+      watchers = opened
+      releasers.defer('watchers', () => opened.stop())
       await until(() => seen.live === watching.watchers, OPEN_TIMEOUT_MS, stopping)
     }
     const rows = Math.floor((rowsPerSecond * seconds) / SERVICES) * SERVICES
@@ -110,6 +112,7 @@ async function runOnce(bench: BenchSetup, options: RunOptions): Promise<TailRun>
     await until(() => progress.isDone, seconds * 4000, stopping)
     const tookSeconds = (performance.now() - startedMs) / 1000
     const fresh = await measuring
+    watchers?.tell({ loadIsOver: true })
     const expected =
       watching.services === undefined ? rows * watching.watchers : (rows / SERVICES) * watching.watchers
     await until(() => seen.records + seen.dropped >= expected, DRAIN_MS, stopping).catch(() => undefined)

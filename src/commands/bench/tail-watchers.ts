@@ -1,5 +1,6 @@
 /*
- * Runs in a process of its own (ChildModule): opens tails, and looks at every record that they show. Tells every half second what it has seen.
+ * Runs in a process of its own (ChildModule): opens tails, and looks at every record that they show. What comes is kept until it is told that the load has ended, and looked at then: tens of thousands of
+ * records a second are a third of a processor core, which on a small machine is the service's. Tells every half second what it has seen.
  */
 import { once } from 'node:events'
 import { Agent, get, type IncomingMessage } from 'node:http'
@@ -31,11 +32,74 @@ const TELL_MS = 500
 const MAX_LATENCIES = 100_000
 const OPENED_AT_ONCE = 50
 
+/** What came of a tail, and when. */
+interface Received {
+  readonly chunk: Buffer
+  readonly atMs: number
+}
+
 const [options] = (await once(process, 'message')) as [TailWatchersOptions]
 process.once('disconnect', () => process.exit())
 const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY })
 const seen = { live: 0, records: 0, outOfTurn: 0, dropped: 0, gaps: 0, ended: 0 }
 let latenciesMs: number[] = []
+
+const tails: Tail[] = []
+let isLoadOver = false
+process.once('message', () => {
+  isLoadOver = true
+  for (const tail of tails) tail.lookAtAll()
+})
+
+/** One tail: what of it is still to be looked at. */
+class Tail {
+  readonly #next = new Map<string, number>()
+  #kept: Received[] = []
+  #rest = ''
+  #isLive = false
+
+  take(received: Received): void {
+    this.#kept.push(received)
+    // The first thing that comes says that it is live.
+    if (isLoadOver || !this.#isLive) this.lookAtAll()
+  }
+
+  lookAtAll(): void {
+    for (const { chunk, atMs } of this.#kept) {
+      const text = this.#rest + chunk.toString('latin1')
+      let from = 0
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n', from)) {
+        this.#look(text, from, atMs)
+        from = end + 2
+      }
+      this.#rest = text.slice(from)
+    }
+    this.#kept = []
+  }
+
+  /** At a frame of a text, without taking it out. */
+  #look(text: string, from: number, atMs: number): void {
+    if (text.startsWith('id:', from)) this.#lookAtRecord(text, from, atMs)
+    else if (text.startsWith('event: heartbeat', from)) {
+      if (!this.#isLive) seen.live += 1
+      this.#isLive = true
+    } else if (text.startsWith('event: dropped', from)) seen.dropped += memberOf(text, from, 'count')
+    else if (text.startsWith('event: gap', from)) seen.gaps += 1
+  }
+
+  #lookAtRecord(text: string, from: number, atMs: number): void {
+    const number = memberOf(text, from, NUMBER_KEY)
+    // A probe has none.
+    if (Number.isNaN(number)) return
+    const serviceAt = text.indexOf('"service":"service-', from) + 11
+    const service = text.slice(serviceAt, text.indexOf('"', serviceAt))
+    const expected = this.#next.get(service)
+    if (expected !== undefined && expected !== number) seen.outOfTurn += 1
+    this.#next.set(service, number + 1)
+    seen.records += 1
+    if (latenciesMs.length < MAX_LATENCIES) latenciesMs.push(atMs - memberOf(text, from, SENT_KEY))
+  }
+}
 
 async function watch(index: number): Promise<void> {
   const query = options.services === undefined ? '' : `?service=service-${index % options.services}`
@@ -43,45 +107,12 @@ async function watch(index: number): Promise<void> {
     get(`${options.url}/api/v1/spans/tail${query}`, { agent }, resolve).once('error', reject),
   )
   if (answer.statusCode !== 200) throw new Error(`the tail answered ${answer.statusCode}`)
-  const next = new Map<string, number>()
-  let rest = ''
-  answer.setEncoding('latin1')
-  answer.on('data', (chunk: string) => {
-    const text = rest + chunk
-    let from = 0
-    for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n', from)) {
-      look(text, from, next)
-      from = end + 2
-    }
-    rest = text.slice(from)
-  })
+  const tail = new Tail()
+  tails.push(tail)
+  answer.on('data', (chunk: Buffer) => tail.take({ chunk, atMs: performance.timeOrigin + performance.now() }))
   answer.once('close', () => {
     seen.ended += 1
   })
-}
-
-/** At a frame of a text, without taking it out: there are tens of thousands a second. */
-function look(text: string, from: number, next: Map<string, number>): void {
-  if (text.startsWith('id:', from)) lookAtRecord(text, from, next)
-  else if (text.startsWith('event: heartbeat', from)) {
-    if (!next.has('live')) seen.live += 1
-    next.set('live', 1)
-  } else if (text.startsWith('event: dropped', from)) seen.dropped += memberOf(text, from, 'count')
-  else if (text.startsWith('event: gap', from)) seen.gaps += 1
-}
-
-function lookAtRecord(text: string, from: number, next: Map<string, number>): void {
-  const number = memberOf(text, from, NUMBER_KEY)
-  // A probe has none.
-  if (Number.isNaN(number)) return
-  const serviceAt = text.indexOf('"service":"service-', from) + 11
-  const service = text.slice(serviceAt, text.indexOf('"', serviceAt))
-  const expected = next.get(service)
-  if (expected !== undefined && expected !== number) seen.outOfTurn += 1
-  next.set(service, number + 1)
-  seen.records += 1
-  if (latenciesMs.length < MAX_LATENCIES)
-    latenciesMs.push(performance.timeOrigin + performance.now() - memberOf(text, from, SENT_KEY))
 }
 
 /** NaN of a frame that does not have it. */
