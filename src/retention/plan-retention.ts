@@ -46,25 +46,35 @@ interface PartitionState extends PartitionRange {
   readonly isDetaching: boolean
   /** Rows that were ever written to it, as far as the statistics know. */
   readonly inserted: bigint
+  /** When an archive was restored into it last, in unix milliseconds. */
+  readonly restoredMs: number | undefined
 }
+
+const STATES = `
+  with restored as (select into_oid, max(restored_at) as at from archives, unnest(restored_into) as into_oid group by into_oid)
+  select format('%I.%I', n.nspname, c.relname) as partition, pg_stat_get_tuples_inserted(c.oid) as inserted,
+         extract(epoch from restored.at)::float8 * 1000 as "restoredMs"
+    from unnest($1::text[]) with ordinality as p (name, position)
+    left join (pg_class c join pg_namespace n on n.oid = c.relnamespace) on c.oid = to_regclass(p.name)
+    left join restored on restored.into_oid = c.oid
+   order by p.position`
 
 async function readPartitions(
   client: Pick<pg.ClientBase, 'query'>,
   table: PartitionedTable,
 ): Promise<readonly PartitionState[]> {
   const partitions = (await listPartitions(client, table)).toReversed()
-  const { rows } = await client.query<{ partition: string | null; inserted: string | null }>(
-    `select format('%I.%I', n.nspname, c.relname) as partition, pg_stat_get_tuples_inserted(c.oid) as inserted
-       from unnest($1::text[]) with ordinality as p (name, position)
-       left join (pg_class c join pg_namespace n on n.oid = c.relnamespace) on c.oid = to_regclass(p.name)
-      order by p.position`,
-    [partitions.map(({ name }) => name)],
-  )
+  const { rows } = await client.query<{
+    partition: string | null
+    inserted: string | null
+    restoredMs: number | null
+  }>(STATES, [partitions.map(({ name }) => name)])
   return partitions.flatMap(({ fromMs, toMs, isDetaching }, index) => {
-    const { partition, inserted } = rows[index] ?? {}
+    const { partition, inserted, restoredMs } = rows[index] ?? {}
     // Dropped by somebody else in the meantime.
     if (!partition) return []
-    return [{ fromMs, toMs, isDetaching, partition, inserted: BigInt(inserted ?? 0) }]
+    const state = { partition, inserted: BigInt(inserted ?? 0), restoredMs: restoredMs ?? undefined }
+    return [{ fromMs, toMs, isDetaching, ...state }]
   })
 }
 
@@ -82,10 +92,11 @@ async function dueRemovals(
     partitions.map(({ partition }) => partition),
   )
   const followed = follows === undefined ? [] : (staying.get(follows) ?? [])
-  return partitions.flatMap(({ inserted, isDetaching, ...range }): DueRemoval[] => {
+  return partitions.flatMap(({ inserted, isDetaching, restoredMs = 0, ...range }): DueRemoval[] => {
     // Finished by whoever began it.
     if (isDetaching) return []
-    const verdict = verdictOn(signal, range, context)
+    // What was restored was wanted back: its days are counted from then.
+    const verdict = verdictOn(signal, { ...range, toMs: Math.max(range.toMs, restoredMs) }, context)
     const common = { signal, table, partition: range.partition, fromMs: range.fromMs, toMs: range.toMs }
     if (verdict === 'keep' || followed.some((other) => overlaps(other, range))) return []
     if (verdict === 'remove') return [{ kind: 'partition', ...common, rules: undefined, verdict: undefined }]

@@ -18,7 +18,7 @@ const EXAMPLES = `
 Only rows that are not there are restored, each once, however often it is run; of an
 archive that was restored and is still there nothing. The rows of an archive come in one
 transaction: it may be stopped and run again. They are queried like all others, and
-retention removes them like all others.
+retention removes them like all others, the days counted from the restore.
 
 Examples:
   observatory archive restore --from 2026-11-01 --to 2026-11-08
