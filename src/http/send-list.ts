@@ -4,6 +4,7 @@ import { KnownRows } from '../repositories/known-rows.ts'
 import { clientGone } from './client-gone.ts'
 import { jsonList } from './encoders/json-list.ts'
 import { ndjsonBody } from './encoders/ndjson-body.ts'
+import { isKnownToClient } from './is-known-to-client.ts'
 import {
   type CommonQuery,
   contentTypeOf,
@@ -59,8 +60,7 @@ function isWhatTheyHave(
   if (!(rows instanceof KnownRows)) return false
   const etag = `W/"${rows.etag}-${format}"`
   reply.headers({ etag, 'cache-control': 'no-cache' })
-  const theirs = (request.headers['if-none-match'] ?? '').split(',').map((each) => each.trim())
-  return theirs.includes(etag) || theirs.includes('*')
+  return isKnownToClient(request, etag)
 }
 
 function notModified(reply: FastifyReply, rows: Readable): FastifyReply {

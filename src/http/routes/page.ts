@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { isKnownToClient } from '../is-known-to-client.ts'
 import { type PageFile, readPageFiles } from '../page-files.ts'
 
 /** The page that is answered at `/`. */
@@ -34,8 +35,6 @@ export function pageRoutes(app: FastifyInstance, files = readPageFiles()): void 
 
 function send(request: FastifyRequest, reply: FastifyReply, file: PageFile): FastifyReply {
   reply.headers(HEADERS).header('etag', file.etag)
-  const known = request.headers['if-none-match']
-  if (known?.split(',').some((tag) => tag.trim().replace(/^W\//, '') === file.etag))
-    return reply.code(304).send()
+  if (isKnownToClient(request, file.etag)) return reply.code(304).send()
   return reply.type(file.contentType).send(file.body)
 }
