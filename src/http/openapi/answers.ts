@@ -54,10 +54,16 @@ export function one(name: ComponentName, items?: ComponentName): Content {
 /** The responses of a route that reads PostgreSQL. */
 export function answers(
   content: Content,
-  { description = 'What was found.', notFound = false } = {},
+  { description = 'What was found.', notFound = false, hasEtag = false } = {},
 ): RouteDocs['responses'] {
   return {
     200: { description, content },
+    ...(hasEtag && {
+      304: {
+        description:
+          'Still what was answered with the ETag that If-None-Match names. Small answers have one.',
+      },
+    }),
     400: problem('BadRequest'),
     ...(notFound && { 404: problem('NotFound') }),
     500: problem('Failed'),

@@ -52,7 +52,7 @@ const DOCS = {
     summary: 'A metric over time, by its labels',
     description:
       'Of counters over restarts; percentiles of histograms are interpolated in their buckets, as Prometheus does it.',
-    responses: answers(list('SeriesPoint'), { notFound: true }),
+    responses: answers(list('SeriesPoint'), { notFound: true, hasEtag: true }),
   },
 } satisfies Readonly<Record<string, RouteDocs>>
 

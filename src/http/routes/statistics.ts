@@ -49,27 +49,27 @@ export function statisticsRoutes(
     operationId: 'countSpans',
     tag: 'traces',
     summary: 'Counts, errors and durations of spans',
-    responses: answers(list('SpanStatistics')),
+    responses: answers(list('SpanStatistics'), { hasEtag: true }),
   })
   route('/api/v1/llm/usage', LLM_USAGE, {
     usual: 'model',
     operationId: 'sumModelUsage',
     tag: 'llm',
     summary: 'Calls of models: tokens, cost, errors, latency, time to the first token',
-    responses: answers(list('ModelUsage')),
+    responses: answers(list('ModelUsage'), { hasEtag: true }),
   })
   route('/api/v1/logs/levels', LOG_LEVELS, {
     usual: 'level',
     operationId: 'countLogRecords',
     tag: 'logs',
     summary: 'Log records by level',
-    responses: answers(list('LogLevelCount')),
+    responses: answers(list('LogLevelCount'), { hasEtag: true }),
   })
   route('/api/v1/metrics/stats', METRIC_STATISTICS, {
     usual: 'name',
     operationId: 'countDataPoints',
     tag: 'metrics',
     summary: 'Data points and series of metrics',
-    responses: answers(list('MetricStatistics')),
+    responses: answers(list('MetricStatistics'), { hasEtag: true }),
   })
 }
