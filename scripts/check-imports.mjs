@@ -24,7 +24,7 @@ const LAYERS = {
   http: '^src/http/',
   page: '^src/page/',
   embedded: '^src/embedded/',
-  service: '^src/service\\.ts$',
+  service: '^src/service(/|\\.ts$)',
   commands: '^src/commands/',
   cli: '^src/cli\\.ts$',
   index: '^src/index\\.ts$',
