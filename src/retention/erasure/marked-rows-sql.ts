@@ -1,0 +1,41 @@
+import type { PartitionedTable } from '../partitions.ts'
+import { attributesNameSql } from './erased-person.ts'
+
+/** The signal of the marks that rows of a table go by, and their time. Points go by their series. */
+const MARKS: Readonly<
+  Record<Exclude<PartitionedTable, 'metric_points'>, { readonly signal: string; readonly time: string }>
+> = {
+  spans: { signal: `'traces'`, time: 'start_time' },
+  span_contents: { signal: `'traces'`, time: 'start_time' },
+  log_records: { signal: `'logs'`, time: 'time' },
+  log_contents: { signal: `'logs'`, time: 'time' },
+  evaluations: { signal: 'r.signal', time: 'time' },
+}
+
+/** SQL of whether a row `r` of a table is marked. */
+export function isMarkedSql(table: PartitionedTable): string {
+  if (table === 'metric_points') return 'r.series_id in (select series_id from erasing_series)'
+  const { signal, time } = MARKS[table]
+  return `exists (select from erasing_records g where g.signal = ${signal} and g.time = r.${time}
+    and g.entry_ms = r.entry_ms and g.entry_seq = r.entry_seq and g.record_index = r.record_index)`
+}
+
+/** SQL of whether anything is marked that rows of a table from $1 to before $2 may be. */
+export function hasMarksSql(table: PartitionedTable): string {
+  if (table === 'metric_points') return 'select exists (select from erasing_series) as marked'
+  const { signal } = MARKS[table]
+  const ofSignal = signal.startsWith('r.') ? 'true' : `signal = ${signal}`
+  return `select exists (select from erasing_records where ${ofSignal} and time >= $1::timestamptz and time < $2::timestamptz) as marked`
+}
+
+/** Exemplars name traces, and may bear attributes that their series has not. $1 and $2 as in {@link attributesNameSql}. */
+const EXEMPLAR_GOES = `coalesce(x ->> 'traceId' in (select replace(trace_id::text, '-', '') from erasing_traces), false)
+  or ${attributesNameSql(`(x -> 'filteredAttributes')`)}`
+
+/** SQL of whether a data point `r` has exemplars that go. */
+export const HAS_MARKED_EXEMPLARS = `r.exemplars is not null and exists (
+  select from jsonb_array_elements(r.exemplars) as e (x) where ${EXEMPLAR_GOES})`
+
+/** SQL of the exemplars of a data point `r` that stay. */
+export const KEPT_EXEMPLARS = `(
+  select jsonb_agg(x order by n) from jsonb_array_elements(r.exemplars) with ordinality as e (x, n) where not (${EXEMPLAR_GOES}))`
