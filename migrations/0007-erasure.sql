@@ -18,7 +18,7 @@ comment on column erasures.named_by is 'user, session, trace: by which ids';
 comment on column erasures.rows is 'of tables; of archives there are archived_rows, most of which were in tables, too';
 comment on column erasures.subject_hash is 'until it is finished: by it the same ids are known when it is run again';
 
--- Where rows were taken from tables: what the audit must not take for lost.
+-- Where rows were taken from tables, or changed: what the audit must not take for lost, and what is to be vacuumed.
 create table erased_ranges (
   erasure_id bigint not null,
   from_time timestamptz not null,

@@ -35,7 +35,7 @@ export function erasureText(report: ErasureReport, dryRun: boolean): string {
 
 /** The same for scripts. */
 export function erasureJson(report: ErasureReport, dryRun: boolean): string {
-  const { tables, partitions: _, all, unfinished, ...rest } = report
+  const { tables, all, unfinished, ...rest } = report
   const rows = Object.fromEntries(tables.map((each) => [each.table, each.rows]))
   const finished = all !== undefined
   return `${JSON.stringify({ dryRun, finished, at: new Date().toISOString(), rows, ...rest, all: all ?? null, unfinished }, null, 2)}\n`

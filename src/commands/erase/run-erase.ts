@@ -39,26 +39,33 @@ export async function runErase(given: EraseFlags): Promise<void> {
   if (users.length + sessions.length + traceIds.length === 0)
     throw new ObservatoryError('ERR_USAGE', 'Whose? Give --user, --session or --trace')
   const loaded = loadSettings({ flags: { ...flags } })
+  const log = (line: string): void => void process.stderr.write(`${line}\n`)
   await runCommand(loaded.settings, async (context) => {
-    if (!dryRun && !yes)
-      await confirmErasure(process.stdin, process.stderr, { person, signal: context.stopping })
-    const log = (line: string): void => void process.stderr.write(`${line}\n`)
-    const urls = await findServers(loaded, { releasers: context.releasers, log })
-    const report = await erase(context, {
-      person,
-      dryRun,
-      withoutArchives,
-      waitMs: wait * 1000,
-      settings: loaded.settings,
-      urls,
-      log,
-    })
-    process.stdout.write(json ? erasureJson(report, dryRun) : erasureText(report, dryRun))
-    for (const begun of report.unfinished)
-      log(
-        `warning: an erasure that was begun at ${begun.toISOString()} has not ended: run it again, with its ids`,
-      )
-    if (report.entries.left > 0) process.exitCode = EXIT_FAILED
+    const { stopping, releasers } = context
+    try {
+      if (!dryRun && !yes) await confirmErasure(process.stdin, process.stderr, { person, signal: stopping })
+      const urls = await findServers(loaded, { releasers, log })
+      const what = {
+        person,
+        dryRun,
+        withoutArchives,
+        waitMs: wait * 1000,
+        settings: loaded.settings,
+        urls,
+        log,
+      }
+      const report = await erase(context, what)
+      process.stdout.write(json ? erasureJson(report, dryRun) : erasureText(report, dryRun))
+      for (const begun of report.unfinished)
+        log(
+          `warning: an erasure that was begun at ${begun.toISOString()} has not ended: run it again, with its ids`,
+        )
+      if (report.entries.left > 0) process.exitCode = EXIT_FAILED
+    } catch (error) {
+      if (!stopping.aborted) throw error
+      if (!dryRun) log('stopped: run it again with the same ids, and it is finished')
+      process.exitCode = EXIT_FAILED
+    }
   })
 }
 

@@ -1,4 +1,4 @@
-import type { ErasureContext } from './erasure-context.ts'
+import type { ErasureContext, RunningErasure } from './erasure-context.ts'
 import { addToErasure } from './erasure-records.ts'
 import { NamedInBytes, traceIdsIn } from './named-in-bytes.ts'
 
@@ -23,9 +23,7 @@ interface LetterRow {
  * Purges dead letters in which an id of the person stands, or that of a marked trace: what they hold could not be read, so it is not asked as what. The letters themselves stay, for the ledger
  * counts them.
  */
-export async function eraseLetters(
-  context: ErasureContext & { readonly erasureId: string | undefined },
-): Promise<number> {
+export async function eraseLetters(context: RunningErasure): Promise<number> {
   const { client, person, signal, erasureId, onProgress } = context
   const named = new NamedInBytes(person)
   let erased = 0

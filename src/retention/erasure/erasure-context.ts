@@ -17,6 +17,12 @@ export interface ErasureContext {
   readonly onProgress: (progress: ErasureProgress) => void
 }
 
+/** One that was noted, or a dry run. */
+export interface RunningErasure extends ErasureContext {
+  /** Undefined in a dry run. */
+  readonly erasureId: string | undefined
+}
+
 export interface ErasureProgress {
   readonly step: 'finding' | 'erasing' | 'vacuuming'
   /** Which table, partition or archive. */

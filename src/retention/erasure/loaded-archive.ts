@@ -15,7 +15,7 @@ export const LOADED_ROWS = 'erasing_rows'
 export async function withLoadedArchive<T>(
   { client, signal, onProgress }: ErasureContext,
   storage: ArchiveStorage,
-  manifest: ArchiveManifest,
+  { manifest, withRows = true }: { readonly manifest: ArchiveManifest; readonly withRows?: boolean },
   work: () => Promise<T>,
 ): Promise<T> {
   const context = {
@@ -26,18 +26,15 @@ export async function withLoadedArchive<T>(
   }
   await checkColumns(client, context, manifest)
   const files = [
-    { of: manifest.rows[0], into: LOADED_ROWS },
+    ...(withRows ? [{ of: manifest.rows[0], into: LOADED_ROWS }] : []),
     ...manifest.interned.map((of) => ({ of, into: of.table })),
   ]
-  try {
-    for (const { of, into } of files) {
-      await client.query(`create temporary table ${into} (like ${of.table})`)
-      await copyChecked(client, context, manifest, { of, into: `pg_temp.${into}` })
-    }
-    return await work()
-  } finally {
-    // Those of a session that is lost are gone.
-    const tables = files.map(({ into }) => `pg_temp.${into}`)
-    await client.query(`drop table if exists ${tables.join(', ')}`).catch(() => undefined)
+  for (const { of, into } of files) {
+    await client.query(`create temporary table ${into} (like ${of.table})`)
+    await copyChecked(client, context, manifest, { of, into: `pg_temp.${into}` })
   }
+  const result = await work()
+  // Whatever fails ends the session, and with it they are gone.
+  await client.query(`drop table ${files.map(({ into }) => `pg_temp.${into}`).join(', ')}`)
+  return result
 }

@@ -17,18 +17,27 @@ import { NamedInBytes, traceIdsIn } from './named-in-bytes.ts'
 /** In this order: spans tell which answers evaluations may name. */
 const TABLES_OF_TRACES: readonly PartitionedTable[] = ['spans', 'span_contents', 'log_records', 'evaluations']
 
+/** Of points it is their series that name somebody. */
+const TABLES_OF_NAMES: readonly PartitionedTable[] = ['spans', 'log_records', 'evaluations', 'metric_points']
+
 /** Marks what names a user or a session of the person in archives. An archive in which no id stands is read, and not loaded. */
 export async function markNamedInArchives(context: ErasureContext, storage: ArchiveStorage): Promise<void> {
   const { client, person } = context
   if (person.users.length + person.sessions.length === 0) return
   const named = new NamedInBytes(person)
-  for (const id of await listArchiveIds(storage)) {
-    const manifest = await readManifest(storage, id)
-    const isNamed = await findIn(context, storage, manifest, filesOf(manifest), async (_, rows) =>
-      rows.some((row) => named.isIn(row)),
-    )
-    if (!isNamed) continue
-    await withLoadedArchive(context, storage, manifest, () => markNamed(client, person, tablesOf(manifest)))
+  for (const table of TABLES_OF_NAMES) {
+    const withRows = table !== 'metric_points'
+    for (const id of await listArchiveIds(storage, table)) {
+      const manifest = await readManifest(storage, id)
+      const files = withRows ? filesOf(manifest) : manifest.interned
+      const isNamed = await findIn(context, storage, { manifest, files }, async (_, rows) =>
+        rows.some((row) => named.isIn(row)),
+      )
+      if (!isNamed) continue
+      await withLoadedArchive(context, storage, { manifest, withRows }, () =>
+        markNamed(client, person, tablesOf(manifest)),
+      )
+    }
   }
 }
 
@@ -45,11 +54,13 @@ export async function markTracesInArchives(
   for (const table of TABLES_OF_TRACES) {
     for (const id of await listArchiveIds(storage, table)) {
       const manifest = await readManifest(storage, id)
-      const isOfTrace = await findIn(context, storage, manifest, manifest.rows, (file, rows) =>
+      const isOfTrace = await findIn(context, storage, { manifest, files: manifest.rows }, (file, rows) =>
         hasMarked(context, file, rows),
       )
       if (isOfTrace)
-        await withLoadedArchive(context, storage, manifest, () => markOfTraces(client, tablesOf(manifest)))
+        await withLoadedArchive(context, storage, { manifest }, () =>
+          markOfTraces(client, tablesOf(manifest)),
+        )
     }
   }
   const points = new Set<string>()
@@ -59,8 +70,7 @@ export async function markTracesInArchives(
     const hasSome = await findIn(
       context,
       storage,
-      manifest,
-      manifest.rows,
+      { manifest, files: manifest.rows },
       async (file, rows) => (await hasMarked(context, file, rows)) || rows.some((row) => named.isIn(row)),
     )
     if (hasSome) points.add(id)
@@ -76,8 +86,7 @@ function tablesOf({ table, interned }: ArchiveManifest): MarkedTables {
 async function findIn(
   { signal, onProgress }: ErasureContext,
   storage: ArchiveStorage,
-  manifest: ArchiveManifest,
-  files: readonly ArchivedFile[],
+  { manifest, files }: { readonly manifest: ArchiveManifest; readonly files: readonly ArchivedFile[] },
   isFound: (file: ArchivedFile, rows: readonly Buffer[]) => Promise<boolean>,
 ): Promise<boolean> {
   for (const file of files) {

@@ -14,10 +14,10 @@ import { newArchiveId, writeArchive } from '../archive/write-archive.ts'
 import { PARTITIONED_TABLES, type PartitionedTable } from '../partitions.ts'
 import { returnRollupsOf } from '../rollups/return-rollups-of.ts'
 import { dropEmptyRollups } from './drop-empty-rollups.ts'
-import type { ErasedArchive, ErasureContext } from './erasure-context.ts'
+import type { ErasedArchive, ErasureContext, RunningErasure } from './erasure-context.ts'
 import { addToErasure } from './erasure-records.ts'
 import { LOADED_ROWS, withLoadedArchive } from './loaded-archive.ts'
-import { HAS_MARKED_EXEMPLARS, hasMarksSql, isMarkedSql, KEPT_EXEMPLARS } from './marked-rows-sql.ts'
+import { HAS_MARKED_EXEMPLARS, hasMarks, isMarkedSql, KEPT_EXEMPLARS } from './marked-rows.ts'
 import { beginReplacing, endReplacing, noteReplaced, type ReplacedArchive } from './replaced-archives.ts'
 
 /** What goes of the archives of a day, in a table of the session. */
@@ -35,18 +35,24 @@ const GOING_ROWS = 'going_rows'
  * @throws ObservatoryError ERR_ARCHIVE_UNSOUND for one that cannot be read: those of its day stay, and so do the rows of all tables.
  */
 export async function rewriteArchives(
-  context: ErasureContext & { readonly erasureId: string | undefined },
+  context: RunningErasure,
   storage: ArchiveStorage,
   points: ReadonlySet<string>,
 ): Promise<readonly ErasedArchive[]> {
   const erased: ErasedArchive[] = []
   for (const table of PARTITIONED_TABLES) {
-    for (const ids of await daysWithMarks(context, storage, { table, points })) {
+    for (const day of await daysWithMarks(context, storage, { table, points })) {
       context.signal.throwIfAborted()
-      erased.push(...(await rewriteDay(context, storage, { table, ids })))
+      erased.push(...(await rewriteDay(context, storage, day)))
     }
   }
   return erased
+}
+
+interface ArchivesOfDay {
+  readonly table: PartitionedTable
+  readonly fromMs: number
+  readonly ids: string[]
 }
 
 /** The archives of each day that may have marked rows. */
@@ -54,64 +60,46 @@ async function daysWithMarks(
   { client }: ErasureContext,
   storage: ArchiveStorage,
   { table, points }: { readonly table: PartitionedTable; readonly points: ReadonlySet<string> },
-): Promise<readonly (readonly string[])[]> {
-  const days = new Map<string, string[]>()
+): Promise<readonly ArchivesOfDay[]> {
+  const days = new Map<number, ArchivesOfDay>()
   for (const id of await listArchiveIds(storage, table)) {
-    if (table === 'metric_points' && !points.has(id)) continue
-    if (table !== 'metric_points') {
-      const { fromMs, toMs } = rangeOfId(id)
-      const { rows } = await client.query<{ marked: boolean }>(hasMarksSql(table), [
-        new Date(fromMs),
-        new Date(toMs),
-      ])
-      if (rows[0]?.marked !== true) continue
-    }
-    const day = new Date(rangeOfId(id).fromMs).toISOString().slice(0, 10)
-    days.set(day, [...(days.get(day) ?? []), id])
+    const range = rangeOfId(id)
+    const mayHave = table === 'metric_points' ? points.has(id) : await hasMarks(client, table, range)
+    if (!mayHave) continue
+    const fromMs = Math.floor(range.fromMs / DAY_MS) * DAY_MS
+    const day = days.get(fromMs) ?? { table, fromMs, ids: [] }
+    day.ids.push(id)
+    days.set(fromMs, day)
   }
   return [...days.values()]
 }
 
-interface ArchivesOfDay {
-  readonly table: PartitionedTable
-  readonly ids: readonly string[]
-}
-
 async function rewriteDay(
-  context: ErasureContext & { readonly erasureId: string | undefined },
+  context: RunningErasure,
   storage: ArchiveStorage,
-  { table, ids }: ArchivesOfDay,
+  day: ArchivesOfDay,
 ): Promise<readonly ErasedArchive[]> {
   const { client, erasureId } = context
+  const { table, ids } = day
   const replaced: ReplacedArchive[] = []
-  const manifests: ArchiveManifest[] = []
   await client.query(`create temporary table ${GOING_ROWS} (like ${table}, ${ARCHIVE_NUMBER} int)`)
-  try {
-    for (const [number, id] of ids.entries()) {
-      const manifest = await readManifest(storage, id)
-      const rewritten = await withLoadedArchive(context, storage, manifest, () =>
-        rewriteLoaded(context, storage, { manifest, number }),
-      )
-      if (rewritten === undefined) continue
-      replaced.push(rewritten)
-      manifests.push(manifest)
-    }
-    if (erasureId !== undefined && replaced.length > 0) {
-      await client.query('begin')
-      const [first] = manifests
-      if (first !== undefined && ROLLED_UP.has(table)) await takeOffRollups(context, first)
-      await noteReplaced(client, replaced)
-      const rows = replaced.reduce((sum, each) => sum + each.rows, 0)
-      await addToErasure(client, erasureId, { archivedRows: rows })
-      await client.query('commit')
-      for (const { id } of replaced) await endReplacing(client, storage, { remove: id, of: id })
-    }
-  } catch (error) {
-    await client.query('rollback').catch(() => undefined)
-    throw error
-  } finally {
-    await client.query(`drop table if exists pg_temp.${GOING_ROWS}`).catch(() => undefined)
+  for (const [number, id] of ids.entries()) {
+    const manifest = await readManifest(storage, id)
+    const rewritten = await withLoadedArchive(context, storage, { manifest }, () =>
+      rewriteLoaded(context, storage, { manifest, number }),
+    )
+    if (rewritten !== undefined) replaced.push(rewritten)
   }
+  if (erasureId !== undefined && replaced.length > 0) {
+    await client.query('begin')
+    if (ROLLED_UP.has(table)) await takeOffRollups(context, day)
+    await noteReplaced(client, replaced)
+    const rows = replaced.reduce((sum, each) => sum + each.rows, 0)
+    await addToErasure(client, erasureId, { archivedRows: rows })
+    await client.query('commit')
+    for (const { id } of replaced) await endReplacing(client, storage, { remove: id, of: id })
+  }
+  await client.query(`drop table pg_temp.${GOING_ROWS}`)
   return replaced.map(({ id, written, rows }) => ({
     id,
     replacedBy: erasureId === undefined ? undefined : (written?.id ?? null),
@@ -121,7 +109,7 @@ async function rewriteDay(
 
 /** Takes what is marked out of the loaded rows, and writes what stays. @returns undefined where nothing is marked. */
 async function rewriteLoaded(
-  { client, person, signal, erasureId }: ErasureContext & { readonly erasureId: string | undefined },
+  { client, person, signal, erasureId }: RunningErasure,
   storage: ArchiveStorage,
   { manifest, number }: { readonly manifest: ArchiveManifest; readonly number: number },
 ): Promise<ReplacedArchive | undefined> {
@@ -156,9 +144,8 @@ async function rewriteLoaded(
 }
 
 /** What goes and is in no table any more was kept by rollups when it was removed. */
-async function takeOffRollups({ client }: ErasureContext, { table, from }: ArchiveManifest): Promise<void> {
+async function takeOffRollups({ client }: ErasureContext, { table, fromMs }: ArchivesOfDay): Promise<void> {
   const columns = await columnsOf(client, table)
-  const fromMs = Math.floor(Date.parse(from) / DAY_MS) * DAY_MS
   const range = { fromMs, toMs: fromMs + DAY_MS }
   const time = columns.some(({ name }) => name === 'start_time') ? 'start_time' : 'time'
   const [since, until] = [range.fromMs, range.toMs].map((ms) => `'${new Date(ms).toISOString()}'`)

@@ -72,13 +72,7 @@ export async function runErasure(options: RunErasureOptions): Promise<ErasureRep
   const report = { ...rows, ...interned, archives, letters, entries, unfinished: begun?.unfinished ?? [] }
   if (begun === undefined) return { ...report, all: undefined, unvacuumed: [] }
   await addToErasure(client, begun.erasureId, { entries: entries.erased })
-  const touched = [
-    ...rows.partitions,
-    ...(letters > 0 ? ['dead_letters'] : []),
-    ...(interned.series > 0 ? ['metric_series'] : []),
-    ...(interned.resources > 0 ? ['resources'] : []),
-  ]
-  const unvacuumed = await vacuumErased(context, touched)
+  const unvacuumed = await vacuumErased(context)
   // What waits in streams is of the next run.
   const all = entries.left > 0 ? undefined : await endErasure(client, begun.erasureId)
   return { ...report, all, unvacuumed }

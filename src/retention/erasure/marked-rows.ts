@@ -1,3 +1,5 @@
+import type pg from 'pg'
+import type { PartitionRange } from '../partition-range.ts'
 import type { PartitionedTable } from '../partitions.ts'
 import { attributesNameSql } from './erased-person.ts'
 
@@ -20,12 +22,22 @@ export function isMarkedSql(table: PartitionedTable): string {
     and g.entry_ms = r.entry_ms and g.entry_seq = r.entry_seq and g.record_index = r.record_index)`
 }
 
-/** SQL of whether anything is marked that rows of a table from $1 to before $2 may be. */
-export function hasMarksSql(table: PartitionedTable): string {
-  if (table === 'metric_points') return 'select exists (select from erasing_series) as marked'
+/** Whether anything is marked that rows of a table and time range may be. */
+export async function hasMarks(
+  client: Pick<pg.ClientBase, 'query'>,
+  table: PartitionedTable,
+  { fromMs, toMs }: PartitionRange,
+): Promise<boolean> {
+  if (table === 'metric_points') {
+    const { rows } = await client.query('select from erasing_series limit 1')
+    return rows.length > 0
+  }
   const { signal } = MARKS[table]
-  const ofSignal = signal.startsWith('r.') ? 'true' : `signal = ${signal}`
-  return `select exists (select from erasing_records where ${ofSignal} and time >= $1::timestamptz and time < $2::timestamptz) as marked`
+  const { rows } = await client.query(
+    `select from erasing_records r where r.signal = ${signal} and r.time >= $1 and r.time < $2 limit 1`,
+    [new Date(fromMs), new Date(toMs)],
+  )
+  return rows.length > 0
 }
 
 /** Exemplars name traces, and may bear attributes that their series has not. $1 and $2 as in {@link attributesNameSql}. */
