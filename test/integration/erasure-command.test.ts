@@ -59,6 +59,14 @@ async function entries(): Promise<string[]> {
   return all
 }
 
+/** The sessions of ingest. */
+async function writerPids(): Promise<readonly number[]> {
+  const rows = await service.query<{ pid: number }>(
+    `select pid from pg_stat_activity where application_name = 'observatory:ingest' and datname = current_database()`,
+  )
+  return rows.map(({ pid }) => pid)
+}
+
 async function found(text: string): Promise<readonly string[]> {
   const pool = createPool({
     databaseUrl: service.databaseUrl,
@@ -92,9 +100,13 @@ describe('observatory erase', () => {
 
   test('beside a service takes rows, letters and entries of one, and the audit finds nothing amiss', async () => {
     const entriesBefore = await entries()
+    const writers = await writerPids()
+    expect(writers).not.toEqual([])
     const erased = await observatory(['erase', '--user', ANN.name, '--yes'])
     expect(erased.code, erased.stderr + erased.stdout).toBe(0)
     expect(erased.stdout).toMatch(/spans +2\n/)
+    // They knew a series that is gone.
+    expect((await writerPids()).filter((pid) => writers.includes(pid))).toEqual([])
     expect(await found(ANN.mark)).toEqual([])
     expect(await entries()).toEqual(entriesBefore.filter((entry) => !entry.includes(ANN.mark)))
     expect(entriesBefore.length - (await entries()).length).toBe(8)
