@@ -154,7 +154,8 @@ async function takeOffRollups({ client }: ErasureContext, { table, fromMs }: Arc
     columns,
     comparedColumns: columns.filter(({ name }) => !CHANGING_COLUMNS.has(name)),
     of: `pg_temp.${GOING_ROWS}`,
-    absentIn: `(select * from ${table} where ${time} >= ${since} and ${time} < ${until})`,
+    // What goes is marked there, too.
+    absentIn: `(select r.* from ${table} r where r.${time} >= ${since} and r.${time} < ${until} and ${isMarkedSql(table)})`,
   })
   const { rowCount } = await client.query(`insert into absent_rows (${columnList(columns)}) ${absent}`)
   if (rowCount === 0) return
