@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   audit: async () => (await import('./commands/audit.ts')).auditCommand(),
   rewind: async () => (await import('./commands/rewind.ts')).rewindCommand(),
   archive: async () => (await import('./commands/archive.ts')).archiveCommand(),
+  erase: async () => (await import('./commands/erase.ts')).eraseCommand(),
   reprice: async () => (await import('./commands/reprice.ts')).repriceCommand(),
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
   bench: async () => (await import('./commands/bench.ts')).benchCommand(),

@@ -1,5 +1,7 @@
 create extension btree_gist;
 
+create sequence erasures_erasure_id_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
+
 create sequence removals_removal_id_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
 
 CREATE OR REPLACE FUNCTION public.log_rows(since timestamp with time zone, until timestamp with time zone)
@@ -306,6 +308,67 @@ create table dead_letters (
   payload_form text not null,
   sqlstate text,
   payload bytea
+);
+
+create table erased_ranges (
+  erasure_id bigint not null,
+  from_time timestamp with time zone not null,
+  to_time timestamp with time zone not null,
+  rows bigint not null,
+  table_name text not null,
+  constraint erased_ranges_pkey PRIMARY KEY (erasure_id, table_name, from_time)
+);
+
+create table erasing_archives (
+  archive_id text not null,
+  replaced_by text,
+  place text not null,
+  state text not null,
+  constraint erasing_archives_pkey PRIMARY KEY (archive_id),
+  constraint erasing_archives_state_check CHECK ((state = ANY (ARRAY['writing'::text, 'written'::text])))
+);
+
+create table erasing_records (
+  "time" timestamp with time zone not null,
+  entry_ms bigint not null,
+  entry_seq bigint not null,
+  record_index integer not null,
+  signal text not null,
+  constraint erasing_records_pkey PRIMARY KEY (signal, "time", entry_ms, entry_seq, record_index)
+);
+
+create table erasing_resources (
+  resource_id bigint not null,
+  constraint erasing_resources_pkey PRIMARY KEY (resource_id)
+);
+
+create table erasing_responses (
+  response_id text not null,
+  constraint erasing_responses_pkey PRIMARY KEY (response_id)
+);
+
+create table erasing_series (
+  series_id bigint not null,
+  constraint erasing_series_pkey PRIMARY KEY (series_id)
+);
+
+create table erasing_traces (
+  trace_id uuid not null,
+  constraint erasing_traces_pkey PRIMARY KEY (trace_id)
+);
+
+create table erasures (
+  erasure_id bigint generated always as identity not null,
+  started_at timestamp with time zone default now() not null,
+  finished_at timestamp with time zone,
+  named_by text[] not null,
+  rows bigint default 0 not null,
+  archived_rows bigint default 0 not null,
+  letters bigint default 0 not null,
+  entries bigint default 0 not null,
+  subject_salt bytea,
+  subject_hash bytea,
+  constraint erasures_pkey PRIMARY KEY (erasure_id)
 );
 
 create table evaluations (
@@ -665,6 +728,8 @@ CREATE INDEX dead_letters_entry ON dead_letters USING btree (stream, entry_ms, e
 CREATE INDEX dead_letters_id ON dead_letters USING btree (letter_id);
 
 CREATE INDEX dead_letters_time ON dead_letters USING btree (dead_lettered_at);
+
+CREATE INDEX erasing_records_entry ON erasing_records USING btree (signal, entry_ms, entry_seq);
 
 CREATE INDEX evaluations_name_time ON ONLY evaluations USING btree (name, "time");
 
@@ -1291,6 +1356,14 @@ comment on column dead_letters.record_index is 'position of the record in its en
 comment on column dead_letters.replay_of is 'the letter of a whole entry whose replay refused this record; null for those that ingest wrote, which alone the ledger counts';
 
 comment on column dead_letters.replayed_rows is 'rows that the replay wrote: several, where an entry was refused as a whole';
+
+comment on column erasing_archives.replaced_by is 'null where nothing of it is left';
+
+comment on column erasures.named_by is 'user, session, trace: by which ids';
+
+comment on column erasures.rows is 'of tables; of archives there are archived_rows, most of which were in tables, too';
+
+comment on column erasures.subject_hash is 'until it is finished: by it the same ids are known when it is run again';
 
 comment on column evaluations."position" is 'among those of its record';
 

@@ -21,10 +21,14 @@ const BOUNDS = `
   lateral (select coalesce(nullif(parts[1], 'MINVALUE'), '-infinity') as from,
                   coalesce(nullif(parts[2], 'MAXVALUE'), 'infinity') as to) as bounds`
 
-/** What retention has removed, partitions and single rows, or is removing. */
+/** What retention has removed, partitions and single rows, or is removing, and what was erased. */
 const REMOVED = `
   select table_name as table, extract(epoch from from_time)::float8 * 1000 as from_ms, extract(epoch from to_time)::float8 * 1000 as to_ms
-    from removals where rows > 0 or state = 'detached' or state = 'detaching'`
+    from (
+      select table_name, from_time, to_time from removals where rows > 0 or state = 'detached' or state = 'detaching'
+      union all
+      select table_name, from_time, to_time from erased_ranges where rows > 0
+    ) as removed`
 
 interface RemovedRange {
   readonly table: PartitionedTable
@@ -32,7 +36,7 @@ interface RemovedRange {
   readonly to_ms: number
 }
 
-/** Which times the partitions that are there hold, and of which retention has removed something: what is gone cannot be looked at any more. */
+/** Which times the partitions that are there hold, and of which something was removed: what is gone cannot be looked at any more. */
 export class PartitionCoverage {
   readonly #bounds: readonly Bounds[]
   readonly #removed: readonly RemovedRange[]
@@ -65,7 +69,7 @@ export class PartitionCoverage {
   }
 
   /**
-   * Whether records with times from `fromMs` to `toMs` may be gone by retention, or have been in a partition that somebody dropped. That is so for any time without a
+   * Whether records with times from `fromMs` to `toMs` may be gone by retention or erasure, or have been in a partition that somebody dropped. That is so for any time without a
    * partition, unless nothing was ever dropped: the oldest partition is of a time before the first resource was seen. (A time from which
    * nothing ever came has no partition either.)
    */

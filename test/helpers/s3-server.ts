@@ -119,6 +119,10 @@ export async function startS3Server(): Promise<S3Server> {
       objects.set(path, body)
       return ok('', { etag: tagOf(body) })
     }
+    if (method === 'DELETE') {
+      objects.delete(path)
+      return { status: 204, content: Buffer.alloc(0) }
+    }
     const found = objects.get(path)
     if (found === undefined) return xmlError(404, 'NoSuchKey')
     const range = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '')

@@ -42,6 +42,25 @@ export function unarchivedRowsSql({ columns, of, absentIn }: Omit<AbsentRows, 'c
           where b.content = a.content and b.copy = a.copy))`
 }
 
+/**
+ * The same of rows of several archives, of which a row may be in some: each as often as the archive has it that has most of it, the newest one's.
+ *
+ * @param of has a column {@link ARCHIVE_NUMBER}, the greater the newer.
+ */
+export function absentRowsOfArchivesSql({
+  columns,
+  comparedColumns = columns,
+  of,
+  absentIn,
+}: AbsentRows): string {
+  return `
+    with counted as (${countedSql(comparedColumns, of, columns, ARCHIVE_NUMBER)}),
+    once as (select distinct on (content, copy) * from counted order by content, copy, ${ARCHIVE_NUMBER} desc)
+    select ${columnList(columns, 'a')} from once as a
+     where not exists (
+       select from (${countedSql(comparedColumns, absentIn)}) as b where b.content = a.content and b.copy = a.copy)`
+}
+
 /** Rows with what is in them, and the how many-th each is of those that are alike. */
 function countedSql(
   compared: readonly ArchivedColumn[],

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { ObservatoryError } from '../../errors.ts'
 import { ARCHIVE_NUMBER, unarchivedRowsSql } from './absent-rows-sql.ts'
 import type { ArchiveContext, ArchivePartition } from './archive-context.ts'
+import { shareArchives } from './archive-lock.ts'
 import { type ArchiveManifest, archivesWithin } from './archive-manifest.ts'
 import {
   archivesOfPartition,
@@ -25,7 +26,7 @@ export interface ArchiveOutcome {
 
 /**
  * Sees to it that every row of a partition is in an archive that can be read back: of rows that came after it was archived, which may be so until it is gone, a further archive is made.
- * No archive is ever changed or removed. What was left by a process that was killed is no archive, for its manifest is not there; one whose manifest is there is found by it.
+ * No archive is changed or removed. What was left by a process that was killed is no archive, for its manifest is not there; one whose manifest is there is found by it.
  *
  * @throws ObservatoryError ERR_ARCHIVE_UNSOUND where what was written, or was there, cannot be read back; ERR_USAGE while another process archives the partition.
  */
@@ -35,6 +36,7 @@ export async function archivePartition(
 ): Promise<ArchiveOutcome> {
   const client = await context.pool.connect()
   try {
+    await shareArchives(client)
     await lock(client, partition)
     const known = await archivesWithin(context.storage, partition.table, partition)
     const state = await lookAt(context, client, partition, known)

@@ -10,6 +10,8 @@ export interface ArchiveStorage {
   read(path: string, start: number, end: number): Promise<Buffer>
   /** All bytes, in order. */
   stream(path: string): AsyncIterable<Buffer>
-  /** Every file below a folder, in order. */
-  list(folder: string): Promise<readonly string[]>
+  /** Every file below a folder, in order; with `unfinished` also what writers that are gone have left of files. */
+  list(folder: string, options?: { readonly unfinished?: boolean }): Promise<readonly string[]>
+  /** Removes a file, or finds that it is not there. */
+  remove(path: string): Promise<void>
 }

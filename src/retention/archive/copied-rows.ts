@@ -45,6 +45,11 @@ export async function* copiedRows(chunks: AsyncIterable<Buffer>): AsyncGenerator
   if (!hasEnded) throw new RangeError('PostgreSQL ended a COPY before its end')
 }
 
+/** The fields of a row as COPY BINARY has it. */
+export function fieldsOfRow(bytes: Buffer): CopiedRow['fields'] {
+  return rowAt(bytes, 0)?.fields ?? []
+}
+
 /** Undefined where the row is not there whole yet. */
 function rowAt(bytes: Buffer, start: number): CopiedRow | undefined {
   if (start + 2 > bytes.length) return undefined

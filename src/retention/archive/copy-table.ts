@@ -22,9 +22,9 @@ export function columnList(columns: readonly ArchivedColumn[], of?: string): str
     .join(', ')
 }
 
-/** The rows of a query. Whoever does not read them to the end closes the connection. */
-export function copyOut(client: pg.ClientBase, query: string): AsyncIterable<readonly CopiedRow[]> {
-  return copiedRows(
+/** The rows of a query, which begins when they are read: whoever does not read them to the end closes the connection. */
+export async function* copyOut(client: pg.ClientBase, query: string): AsyncGenerator<readonly CopiedRow[]> {
+  yield* copiedRows(
     client.query(copyTo(`copy (${query}) to stdout (format binary)`)) as AsyncIterable<Buffer>,
   )
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { codeOf } from '../../errors.ts'
 import type { ArchiveStorage } from './archive-storage.ts'
@@ -63,11 +63,11 @@ export class FolderStorage implements ArchiveStorage {
     return createReadStream(join(this.place, path), { highWaterMark: 256 * 1024 })
   }
 
-  async list(folder: string): Promise<readonly string[]> {
+  async list(folder: string, { unfinished = false } = {}): Promise<readonly string[]> {
     try {
       const entries = await readdir(join(this.place, folder), { recursive: true, withFileTypes: true })
       return entries
-        .filter((entry) => entry.isFile() && !entry.name.endsWith(UNFINISHED))
+        .filter((entry) => entry.isFile() && (unfinished || !entry.name.endsWith(UNFINISHED)))
         .map((entry) =>
           join(entry.parentPath, entry.name)
             .slice(this.place.length)
@@ -79,6 +79,14 @@ export class FolderStorage implements ArchiveStorage {
       if (codeOf(error) === 'ENOENT') return []
       throw error
     }
+  }
+
+  /** A folder that is empty then goes, too. */
+  async remove(path: string): Promise<void> {
+    const file = join(this.place, path)
+    await rm(file, { force: true })
+    await syncFolder(dirname(file))
+    await rmdir(dirname(file)).catch(() => undefined)
   }
 }
 

@@ -1,5 +1,4 @@
 import type pg from 'pg'
-import { ObservatoryError } from '../../errors.ts'
 import type { PartitionInterval } from '../../settings.ts'
 import { listPartitions } from '../list-partitions.ts'
 import { hoursOf, overlaps } from '../partition-range.ts'
@@ -8,12 +7,12 @@ import type { RestoredRows } from '../restored-rows.ts'
 import { returnRollupsOf } from '../rollups/return-rollups-of.ts'
 import { absentRowsSql } from './absent-rows-sql.ts'
 import type { ArchiveContext } from './archive-context.ts'
+import { shareArchives } from './archive-lock.ts'
 import { type ArchivedFile, type ArchiveManifest, rangeOf } from './archive-manifest.ts'
 import { claimRestore, noteRestored } from './archive-records.ts'
-import { ContentChecksum } from './content-checksum.ts'
-import { columnList, columnsOf, copyIn } from './copy-table.ts'
+import { checkColumns, copyChecked } from './copy-archive.ts'
+import { columnList } from './copy-table.ts'
 import { internedKey } from './interned-tables.ts'
-import { checkedRows, unsound } from './verify-archive.ts'
 
 export interface RestoreOptions extends Omit<ArchiveContext, 'format'> {
   readonly partitionInterval: PartitionInterval
@@ -30,7 +29,7 @@ export interface RestoreOutcome {
 }
 
 /** What `observatory reprice` changes: a row whose cost was computed anew is the row that it was. */
-const CHANGING_COLUMNS: ReadonlySet<string> = new Set(['cost', 'cost_is_computed'])
+export const CHANGING_COLUMNS: ReadonlySet<string> = new Set(['cost', 'cost_is_computed'])
 
 /**
  * Brings the rows of an archive back that are not there: into partitions that are made where they are missing. The rows, and that they were restored, are one transaction; before it, what
@@ -50,8 +49,8 @@ export async function restoreArchive(
   const range = rangeOf(manifest)
   const client = await pool.connect()
   try {
-    for (const each of [manifest.rows[0], ...manifest.interned])
-      await checkColumns(client, options, manifest, each)
+    await shareArchives(client)
+    await checkColumns(client, options, manifest)
     for (const interned of manifest.interned) await restoreInterned(options, client, manifest, interned)
     const partitions = new Partitions({ pool, interval: partitionInterval })
     const starts = new Set(hoursOf(range).map(({ fromMs }) => partitions.startOf(fromMs)))
@@ -90,11 +89,11 @@ async function restoreRows(
   const within = `select * from ${table} where ${time} >= '${manifest.from}' and ${time} < '${manifest.to}'`
   const { rows: present } = await client.query(`select from (${within}) as present limit 1`)
   if (present.length === 0) {
-    const restored = await copyChecked(options, client, manifest, { of: manifest.rows[0], into: table })
+    const restored = await copyChecked(client, options, manifest, { of: manifest.rows[0], into: table })
     return { restored, relation: `(${within})` }
   }
   await client.query(`create temporary table restored_rows (like ${table}) on commit drop`)
-  await copyChecked(options, client, manifest, { of: manifest.rows[0], into: 'restored_rows' })
+  await copyChecked(client, options, manifest, { of: manifest.rows[0], into: 'restored_rows' })
   const absent = absentRowsSql({
     columns,
     comparedColumns: columns.filter(({ name }) => !CHANGING_COLUMNS.has(name)),
@@ -119,50 +118,10 @@ async function restoreInterned(
   const { table, columns } = file
   await client.query('begin')
   await client.query(`create temporary table restored_${table} (like ${table}) on commit drop`)
-  await copyChecked(options, client, manifest, { of: file, into: `restored_${table}` })
+  await copyChecked(client, options, manifest, { of: file, into: `restored_${table}` })
   await client.query(
     `insert into ${table} (${columnList(columns)}) select ${columnList(columns)} from restored_${table}
       order by ${internedKey(table)} on conflict do nothing`,
   )
   await client.query('commit')
-}
-
-/** Copies the rows of a file, and sees that they are all of them, and what they were. */
-async function copyChecked(
-  options: RestoreOptions,
-  client: pg.ClientBase,
-  manifest: ArchiveManifest,
-  { of: file, into }: { readonly of: ArchivedFile; readonly into: string },
-): Promise<number> {
-  const { onProgress, signal } = options
-  const checksum = new ContentChecksum()
-  async function* summed() {
-    for await (const some of checkedRows(options, manifest, file)) {
-      signal?.throwIfAborted()
-      for (const row of some) checksum.add(row)
-      yield some
-      if (file.table === manifest.table)
-        onProgress?.({ step: 'restoring', what: manifest.id, rows: checksum.rows })
-    }
-  }
-  const rows = await copyIn(client, { table: into, columns: file.columns }, summed())
-  if (rows !== file.rows || checksum.digest() !== file.content)
-    throw unsound(options, manifest, file, `has ${rows} rows of ${file.rows}, or others than it had`)
-  return rows
-}
-
-/** A column that is gone, or is of another type now, would be lost without a word. */
-async function checkColumns(
-  client: pg.ClientBase,
-  { storage }: RestoreOptions,
-  { id, schemaVersion }: ArchiveManifest,
-  { table, columns }: ArchivedFile,
-): Promise<void> {
-  const types = new Map((await columnsOf(client, table)).map(({ name, type }) => [name, type]))
-  const odd = columns.find(({ name, type }) => types.get(name) !== type)
-  if (odd === undefined) return
-  throw new ObservatoryError(
-    'ERR_SERVER_UNSUITABLE',
-    `The archive ${id} in ${storage.place} has a column ${odd.name} of the type ${odd.type}, which ${table} has not: it was made at version ${schemaVersion} of the schema; restore it with a program of that time into a database of its own`,
-  )
 }

@@ -124,6 +124,10 @@ export class S3Storage implements ArchiveStorage {
     return paths.sort()
   }
 
+  async remove(path: string): Promise<void> {
+    await this.#request(path, { method: 'DELETE' }, [404])
+  }
+
   async #beginUpload(path: string): Promise<string> {
     const answer = await this.#request(path, { method: 'POST', query: { uploads: '' } })
     const id = /<UploadId>([^<]+)<\/UploadId>/.exec(answer.body.toString())?.[1]

@@ -21,16 +21,23 @@ interface WriteArchive extends Pick<ArchiveContext, 'storage' | 'format' | 'onPr
   readonly partition: ArchivePartition
   /** SQL of the rows, with the columns of the table; they are sorted here. */
   readonly rowsSql: string
+  /** Where it is to be known before it is there. */
+  readonly id?: string
 }
 
 /** By time; what comes after it is in the order in which it came in. */
 const ORDER = ['start_time', 'time', 'entry_ms', 'entry_seq', 'record_index', 'position']
 
+/** An id that no other archive has. */
+export function newArchiveId({ table, ...range }: Omit<ArchivePartition, 'name'>): string {
+  return archiveId(table, range, Date.now(), randomBytes(4).toString('hex'))
+}
+
 /** Writes rows of a partition with what they refer to, and the manifest last. What is held is a group of rows, whatever there is. */
 export async function writeArchive(options: WriteArchive): Promise<ArchiveManifest> {
   const { client, partition, storage, format, rowsSql } = options
   const { table, fromMs, toMs } = partition
-  const id = archiveId(table, partition, Date.now(), randomBytes(4).toString('hex'))
+  const id = options.id ?? newArchiveId(partition)
   const columns = await columnsOf(client, table)
   const names = new Set(columns.map(({ name }) => name))
   const order = ORDER.filter((name) => names.has(name)).map((name) => `"${name}"`)
