@@ -175,6 +175,7 @@ describe('observatory erase', () => {
     const waits = await observatory(flags)
     expect(waits).toMatchObject({ code: 1, stdout: expect.stringContaining('8 entries that hold something') })
     expect((await service.query('select from erasures where finished_at is null')).length).toBe(1)
+    expect((await observatory(['doctor'])).stdout).toMatch(/Erasures.*begun and not ended/)
     const other = await startTestService(
       { BATCH_MAX_AGE_MS: '20', READ_BLOCK_MS: '200' },
       { beside: service },

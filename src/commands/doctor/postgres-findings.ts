@@ -3,6 +3,7 @@ import { messageOf, ObservatoryError } from '../../errors.ts'
 import { pendingMigrations } from '../../migrate.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 import { measureTables } from './table-sizes.ts'
+import { findUnfinishedErasures } from './unfinished-erasures.ts'
 import { findUnpricedModels } from './unpriced-models.ts'
 
 interface PostgresFacts {
@@ -56,6 +57,7 @@ export async function findInPostgres(
     await findIdleTransactions(client),
     await findPendingMigrations(client),
     await findUnpricedModels(client),
+    await findUnfinishedErasures(client),
     ...(await measureTables(client)),
   ]
 }
