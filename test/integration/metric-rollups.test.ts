@@ -387,6 +387,41 @@ test('points that are taken away stay in answers by rollups, and are points agai
   )
 })
 
+test('what comes late for a time whose points were taken away is counted, and adds no increase', async () => {
+  const at = (minute: number, count: number) => {
+    const time = { timeUnixNano: String(START + BigInt(minute) * MINUTE), service: 'bot' }
+    return [
+      { ...time, name: 'requests', type: 'counter', value: count },
+      {
+        ...time,
+        name: 'duration',
+        type: 'histogram',
+        count,
+        sum: count,
+        explicitBounds: [1],
+        bucketCounts: [count, 0],
+      },
+    ]
+  }
+  const ask = () =>
+    Promise.all(
+      ['requests', 'duration'].map((name) =>
+        answer({ name, conditions: {}, aggregates: ['increase', 'count'], by: [], step: DAY, limit: null }),
+      ),
+    )
+  const timeUnixNano = String(START)
+  await write([at(10, 100), at(50, 140)].flat())
+  await remove({ removalId: 1, where: 'true', half: START })
+  await write([at(30, 120), at(70, 155)].flat())
+  const expected = [
+    [{ timeUnixNano, labels: {}, increase: 55, count: 4 }],
+    [{ timeUnixNano, labels: {}, increase: 55, count: 55 }],
+  ]
+  expect(await ask()).toEqual(expected)
+  await rollUp(END_MINUTE + 60)
+  expect(await ask()).toEqual(expected)
+})
+
 /** As retention does, in two parts; what went is kept as an archive would. */
 async function remove({
   removalId,
