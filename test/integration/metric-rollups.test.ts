@@ -401,28 +401,24 @@ async function takeAway(kinds: readonly Kind[]): Promise<void> {
   )
 }
 
+/** A counter and a histogram that have counted so much, minutes after the beginning. */
+function at(minute: number, count: number): readonly object[] {
+  const time = { timeUnixNano: String(START + BigInt(minute) * MINUTE), service: 'bot' }
+  const buckets = { explicitBounds: [1], bucketCounts: [count, 0] }
+  return [
+    { ...time, name: 'requests', type: 'counter', value: count },
+    { ...time, name: 'duration', type: 'histogram', count, sum: count, ...buckets },
+  ]
+}
+
+const increases = (conditions: MetricQuery['conditions'], step: bigint | undefined) =>
+  Promise.all(
+    ['requests', 'duration'].map((name) =>
+      answer({ name, conditions, aggregates: ['increase', 'count'], by: [], step, limit: null }),
+    ),
+  )
+
 test('what comes late for a time whose points were taken away is counted, and adds no increase', async () => {
-  const at = (minute: number, count: number) => {
-    const time = { timeUnixNano: String(START + BigInt(minute) * MINUTE), service: 'bot' }
-    return [
-      { ...time, name: 'requests', type: 'counter', value: count },
-      {
-        ...time,
-        name: 'duration',
-        type: 'histogram',
-        count,
-        sum: count,
-        explicitBounds: [1],
-        bucketCounts: [count, 0],
-      },
-    ]
-  }
-  const ask = () =>
-    Promise.all(
-      ['requests', 'duration'].map((name) =>
-        answer({ name, conditions: {}, aggregates: ['increase', 'count'], by: [], step: DAY, limit: null }),
-      ),
-    )
   const timeUnixNano = String(START)
   await write([at(10, 100), at(50, 140)].flat())
   await remove({ removalId: 1, where: 'true', half: START })
@@ -431,9 +427,26 @@ test('what comes late for a time whose points were taken away is counted, and ad
     [{ timeUnixNano, labels: {}, increase: 55, count: 4 }],
     [{ timeUnixNano, labels: {}, increase: 55, count: 55 }],
   ]
-  expect(await ask()).toEqual(expected)
+  expect(await increases({}, DAY)).toEqual(expected)
   await rollUp(END_MINUTE + 60)
-  expect(await ask()).toEqual(expected)
+  expect(await increases({}, DAY)).toEqual(expected)
+})
+
+test('an increase counts from what was taken away just before its time range, but not from what is older', async () => {
+  await write([at(55, 100), at(65, 130), at(100, 150), at(125, 170)].flat())
+  const before = START + 3n * HOUR
+  const expectIncreases = async () => {
+    const [counter, histogram] = await increases({ from: START + HOUR, to: before }, undefined)
+    expect([counter, histogram]).toMatchObject([[{ increase: 70 }], [{ increase: 70 }]])
+    // The last before it is 20 minutes older.
+    const [rest] = await increases({ from: START + 2n * HOUR, to: before }, undefined)
+    expect(rest).toMatchObject([{ increase: null, count: 1 }])
+  }
+  await expectIncreases()
+  await remove({ removalId: 1, where: `time_unix_nano < ${before}`, half: START })
+  await expectIncreases()
+  await rollUp(END_MINUTE + 60)
+  await expectIncreases()
 })
 
 /** As retention does, in two parts; what went is kept as an archive would. */
