@@ -449,6 +449,21 @@ test('an increase counts from what was taken away just before its time range, bu
   await expectIncreases()
 })
 
+test('an hour that is not over stays pending, however many changes there are of it, and is answered by points', async () => {
+  await write([at(5, 100), at(15, 130)].flat())
+  await pool.query(`insert into changed_minutes (signal, minutes, pending)
+    select 'metrics', r, r from generate_series(1, 1001), int4multirange(int4range(${START_MINUTE + 20}, ${START_MINUTE + 21})) r`)
+  await rollUp(START_MINUTE + 59)
+  const { rows } = await pool.query(`select pending::text from changed_minutes where pending is not null`)
+  const minutes = [5, 15, 20].map((minute) => `[${START_MINUTE + minute},${START_MINUTE + minute + 1})`)
+  expect(rows).toEqual([{ pending: `{${minutes.join(',')}}` }])
+  expect((await pool.query('select from metric_rollup_hours')).rowCount).toBe(0)
+  expect(await increases({}, DAY)).toMatchObject([[{ increase: 30, count: 2 }], [{ increase: 30 }]])
+  await rollUp(START_MINUTE + 60)
+  expect((await pool.query('select from metric_rollup_hours')).rowCount).toBe(2)
+  expect(await increases({}, DAY)).toMatchObject([[{ increase: 30, count: 2 }], [{ increase: 30 }]])
+})
+
 /** As retention does, in two parts; what went is kept as an archive would. */
 async function remove({
   removalId,
