@@ -21,9 +21,9 @@ const MEASURES = [
   ['quantile_values', 'double precision[]'],
 ] as const
 
-/** SQL of points `p` of histograms and summaries, as {@link ROLLUP_PARTS} has rollups. */
+/** SQL of points `p` of histograms and summaries, as {@link ROLLUP_PARTS} has rollups; that each is one, and ends when it begins, need not be sent. */
 export const POINT_PARTS = `
-  p.series_id, 1::bigint as points, p.time_unix_nano as first_time, p.start_time_unix_nano as first_start, p.time_unix_nano as last_time,
+  p.series_id, null::bigint as points, p.time_unix_nano as first_time, p.start_time_unix_nano as first_start, null::bigint as last_time,
   p.entry_ms, p.entry_seq, p.record_index, ${MEASURES.map(([name]) => `p.${name}`).join(', ')}, null::json as distribution`
 
 /** SQL of rollups `p`. */
@@ -45,10 +45,10 @@ export const PARTS_ORDER = 'first_time, entry_ms, entry_seq, record_index'
 /** A point or a rollup of a histogram or summary, as PostgreSQL gives it; arrays as text. */
 export type DistributionRow = readonly [
   seriesId: string,
-  points: string,
+  points: string | null,
   firstTime: string,
   firstStart: string | null,
-  lastTime: string,
+  lastTime: string | null,
   count: string | null,
   sum: number | null,
   min: number | null,
@@ -72,31 +72,38 @@ type RowOfPart = readonly [...DistributionRow, ...unknown[]]
 
 /** What a row says. Undefined of a point that says that nothing was recorded. */
 export function partOf(row: RowOfPart): HistogramPart | undefined {
-  const [, points, firstTime, firstStart, lastTime] = row
-  const times = {
-    points: Number(points),
-    firstTime: BigInt(firstTime),
-    firstStart: firstStart === null ? undefined : BigInt(firstStart),
-    lastTime: BigInt(lastTime),
-  }
+  const [, points, firstTimeText, start, lastTime] = row
+  const firstTime = BigInt(firstTimeText)
+  const firstStart = start === null ? undefined : BigInt(start)
   const distribution = row[20]
-  if (distribution !== null) return { ...times, ...readDistributionJson(distribution) }
+  if (distribution !== null) {
+    const times = {
+      points: Number(points),
+      firstTime,
+      firstStart,
+      lastTime: BigInt(lastTime ?? firstTimeText),
+    }
+    return { ...times, ...readDistributionJson(distribution) }
+  }
   const point = histogramOf(row)
   if (point === undefined) return undefined
   const values = quantilesOf(row)
-  const quantiles = values && { timeUnixNano: times.firstTime, values }
-  return { ...times, first: point, last: point, since: undefined, quantiles }
+  const quantiles = values && { timeUnixNano: firstTime, values }
+  return {
+    points: 1,
+    firstTime,
+    firstStart,
+    lastTime: firstTime,
+    first: point,
+    last: point,
+    since: undefined,
+    quantiles,
+  }
 }
 
 function histogramOf(row: RowOfPart): HistogramPoint | undefined {
   const [, , , , , count, sum, min, max, bounds, counts, scale, zeroCount, zeroThreshold] = row
   if (count === null) return undefined
-  const [positiveOffset, positive, negativeOffset, negative] = row.slice(14, 18) as [
-    number | null,
-    string | null,
-    number | null,
-    string | null,
-  ]
   return {
     count: Number(count),
     ...(sum !== null && { sum }),
@@ -109,8 +116,8 @@ function histogramOf(row: RowOfPart): HistogramPoint | undefined {
         scale,
         zeroCount: Number(zeroCount ?? 0),
         zeroThreshold: zeroThreshold ?? 0,
-        positive: bucketsOf(positiveOffset, positive),
-        negative: bucketsOf(negativeOffset, negative),
+        positive: bucketsOf(row[14], row[15]),
+        negative: bucketsOf(row[16], row[17]),
       },
     }),
   }
@@ -118,7 +125,7 @@ function histogramOf(row: RowOfPart): HistogramPoint | undefined {
 
 /** The values of a summary by their quantiles; undefined where there are none. */
 function quantilesOf(row: RowOfPart): ReadonlyMap<number, number> | undefined {
-  const [quantiles, values] = row.slice(18, 20) as [string | null, string | null]
+  const [quantiles, values] = [row[18], row[19]]
   if (quantiles === null || values === null) return undefined
   const found = numbersOf(values)
   const told = new Map(numbersOf(quantiles).map((quantile, index) => [quantile, found[index] ?? Number.NaN]))
