@@ -100,6 +100,48 @@ create index log_rollup_days_day on log_rollup_days (day);
 create index span_rollup_minutes_removed on span_rollup_minutes (minute) where removal_id <> 0;
 create index log_rollup_minutes_removed on log_rollup_minutes (minute) where removal_id <> 0;
 
+-- Of metrics, a row is what is known of a series in an hour: rows of hours that follow each other are put together as if their points were. There are none of minutes:
+-- most series have a point a minute.
+create table metric_rollup_hours (
+  hour timestamptz not null,
+  removal_id bigint not null default 0,
+  series_id bigint not null,
+  count bigint not null,
+  first_time_unix_nano bigint not null,
+  last_time_unix_nano bigint not null,
+  first_start_time_unix_nano bigint,
+  sum double precision,
+  min double precision,
+  max double precision,
+  increase double precision,
+  first_value double precision,
+  last_value double precision,
+  distribution json
+);
+
+comment on column metric_rollup_hours.count is 'points';
+comment on column metric_rollup_hours.increase is 'of cumulative temporality: since first_value';
+comment on column metric_rollup_hours.distribution is 'of histograms and summaries, which have no values: the first and the last point, what was measured since the first, the newest quantiles';
+
+create table metric_rollup_days (like metric_rollup_hours including comments);
+alter table metric_rollup_days rename column hour to day;
+-- A day has all there is of it.
+alter table metric_rollup_days drop column removal_id;
+
+create index metric_rollup_hours_hour on metric_rollup_hours (hour);
+create index metric_rollup_hours_series on metric_rollup_hours (series_id, hour);
+create index metric_rollup_hours_removed on metric_rollup_hours (hour) where removal_id <> 0;
+create index metric_rollup_days_day on metric_rollup_days (day);
+create index metric_rollup_days_series on metric_rollup_days (series_id, day);
+
+-- Doubles are added up as decimal numbers: sum(double precision) of what is sent may overflow, which is an error.
+create function exact_of(value double precision) returns numeric language sql immutable parallel safe return value::text::numeric;
+
+create function double_of(value numeric) returns double precision language sql immutable parallel safe
+  return case when value in ('NaN', 'Infinity', '-Infinity') then value::double precision
+    when abs(value) > 1.7976931348623157e308 then sign(value) * 'Infinity'::double precision
+    when abs(value) < 2.2250738585072014e-308 then 0 else value::double precision end;
+
 -- What has no rollups yet is pending.
 insert into changed_minutes (signal, minutes, pending)
 select signal, minutes, minutes
@@ -107,5 +149,7 @@ from (
   select 'traces' as signal, int4multirange(int4range(floor(extract(epoch from min(start_time)) / 60)::int4, floor(extract(epoch from max(start_time)) / 60)::int4, '[]')) as minutes from spans
   union all
   select 'logs', int4multirange(int4range(floor(extract(epoch from min(time)) / 60)::int4, floor(extract(epoch from max(time)) / 60)::int4, '[]')) from log_records
+  union all
+  select 'metrics', int4multirange(int4range(floor(extract(epoch from min(time)) / 60)::int4, floor(extract(epoch from max(time)) / 60)::int4, '[]')) from metric_points
 ) as stored
 where not isempty(minutes) and not upper_inf(minutes);

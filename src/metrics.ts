@@ -108,11 +108,15 @@ export function createMetrics() {
     }),
     rollupsPending: new Gauge<'signal'>({
       name: 'observatory_rollups_pending',
-      help: 'Minutes that are over and have no rollups, or whose rows have changed since, at the last look: they are answered from rows',
+      help: 'Minutes that are over (of metrics: whose hours are) and have no rollups, or whose rows have changed since, at the last look: they are answered from rows',
       labelNames: ['signal'],
       registers,
     }),
-    rollupsMade: counter('rollups_made_total', 'Rollups of minutes that were made, also anew', ['signal']),
+    rollupsMade: counter(
+      'rollups_made_total',
+      'Minutes that were rolled up, also anew; of metrics those for which their hours were',
+      ['signal'],
+    ),
     cachedAnswers: counter(
       'cached_answers_total',
       'Questions to the cache of answers, by what became of them: hit, miss, stale (what was asked about has changed), too_large',

@@ -4,6 +4,20 @@ create sequence erasures_erasure_id_seq as bigint increment 1 minvalue 1 maxvalu
 
 create sequence removals_removal_id_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
 
+CREATE OR REPLACE FUNCTION public.double_of(value numeric)
+ RETURNS double precision
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (value = ANY (ARRAY['NaN'::numeric, 'Infinity'::numeric, '-Infinity'::numeric])) THEN (value)::double precision WHEN (abs(value) > '179769313486231570000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000'::numeric) THEN ((sign(value))::double precision * 'Infinity'::double precision) WHEN (abs(value) < 0.000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000022250738585072014) THEN (0)::double precision ELSE (value)::double precision END
+;
+
+CREATE OR REPLACE FUNCTION public.exact_of(value double precision)
+ RETURNS numeric
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN ((value)::text)::numeric
+;
+
 CREATE OR REPLACE FUNCTION public.log_rows(since timestamp with time zone, until timestamp with time zone)
  RETURNS TABLE("time" timestamp with time zone, time_unix_nano bigint, observed_time_unix_nano bigint, severity_number smallint, severity_text text, level text, service text, environment text, body text, hot_body text, body_is_json boolean, has_content boolean, event_name text, trace_id uuid, trace_id_hex text, span_id text, flags bigint, attributes jsonb, hot_attributes jsonb, dropped_attributes_count bigint, resource_attributes jsonb, resource_schema_url text, scope_name text, scope_version text, scope_attributes jsonb, scope_schema_url text, entry_ms bigint, entry_seq bigint, record_index integer)
  LANGUAGE sql
@@ -495,6 +509,39 @@ create table metric_points (
   exemplars jsonb
 ) partition by RANGE ("time");
 
+create table metric_rollup_days (
+  day timestamp with time zone not null,
+  series_id bigint not null,
+  count bigint not null,
+  first_time_unix_nano bigint not null,
+  last_time_unix_nano bigint not null,
+  first_start_time_unix_nano bigint,
+  sum double precision,
+  min double precision,
+  max double precision,
+  increase double precision,
+  first_value double precision,
+  last_value double precision,
+  distribution json
+);
+
+create table metric_rollup_hours (
+  hour timestamp with time zone not null,
+  removal_id bigint default 0 not null,
+  series_id bigint not null,
+  count bigint not null,
+  first_time_unix_nano bigint not null,
+  last_time_unix_nano bigint not null,
+  first_start_time_unix_nano bigint,
+  sum double precision,
+  min double precision,
+  max double precision,
+  increase double precision,
+  first_value double precision,
+  last_value double precision,
+  distribution json
+);
+
 create table metric_series (
   series_id bigint not null,
   metric_id bigint not null,
@@ -756,6 +803,16 @@ CREATE INDEX log_rollup_minutes_minute ON log_rollup_minutes USING btree (minute
 CREATE INDEX log_rollup_minutes_removed ON log_rollup_minutes USING btree (minute) WHERE (removal_id <> 0);
 
 CREATE INDEX metric_points_series_time ON ONLY metric_points USING btree (series_id, "time");
+
+CREATE INDEX metric_rollup_days_day ON metric_rollup_days USING btree (day);
+
+CREATE INDEX metric_rollup_days_series ON metric_rollup_days USING btree (series_id, day);
+
+CREATE INDEX metric_rollup_hours_hour ON metric_rollup_hours USING btree (hour);
+
+CREATE INDEX metric_rollup_hours_removed ON metric_rollup_hours USING btree (hour) WHERE (removal_id <> 0);
+
+CREATE INDEX metric_rollup_hours_series ON metric_rollup_hours USING btree (series_id, hour);
 
 CREATE INDEX metric_series_metric ON metric_series USING btree (metric_id);
 
@@ -1376,6 +1433,18 @@ comment on column evaluations.signal is 'traces or logs: whose stream the entry 
 comment on column evaluations.trace_id is 'with span_id the span that is judged, alone the trace';
 
 comment on column metric_points.value_integer is 'the exact value when it is an integer past 2^53; value then holds its nearest double';
+
+comment on column metric_rollup_days.count is 'points';
+
+comment on column metric_rollup_days.distribution is 'of histograms and summaries, which have no values: the first and the last point, what was measured since the first, the newest quantiles';
+
+comment on column metric_rollup_days.increase is 'of cumulative temporality: since first_value';
+
+comment on column metric_rollup_hours.count is 'points';
+
+comment on column metric_rollup_hours.distribution is 'of histograms and summaries, which have no values: the first and the last point, what was measured since the first, the newest quantiles';
+
+comment on column metric_rollup_hours.increase is 'of cumulative temporality: since first_value';
 
 comment on column removals.bytes is 'of kind rows: estimated; they come back when the partition goes';
 

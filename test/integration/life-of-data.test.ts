@@ -9,6 +9,7 @@ import { loadSettings } from '../../src/config.ts'
 import { createPool } from '../../src/pool.ts'
 import type { RecordFilter } from '../../src/repositories/filter.ts'
 import type { Grouping } from '../../src/repositories/grouped-query.ts'
+import { MetricRepository } from '../../src/repositories/metric-repository.ts'
 import {
   LLM_USAGE,
   LOG_LEVELS,
@@ -20,8 +21,9 @@ import { FolderStorage } from '../../src/retention/archive/folder-storage.ts'
 import { restoreArchive } from '../../src/retention/archive/restore-archive.ts'
 import { createRemovalHooks } from '../../src/retention/create-removal-hooks.ts'
 import { rollUpNewestHour } from '../../src/retention/rollups/roll-up.ts'
-import { ROLLUPS } from '../../src/retention/rollups/rollup.ts'
+import { METRIC_ROLLUP, ROLLUPS } from '../../src/retention/rollups/rollup.ts'
 import { LogWriter } from '../../src/writers/log-writer.ts'
+import { MetricWriter } from '../../src/writers/metric-writer.ts'
 import { TraceWriter } from '../../src/writers/trace-writer.ts'
 import { retentionPolicy, runOnce } from '../helpers/retention-run.ts'
 import { createTestDatabase } from '../helpers/test-database.ts'
@@ -41,12 +43,14 @@ const [YESTERDAY_NS, DAY_NS] = [BigInt(TODAY - DAY_MS) * 1_000_000n, BigInt(DAY_
 let pool: pg.Pool
 let folder: string
 let statistics: StatisticsRepository
+let metrics: MetricRepository
 
 beforeAll(async () => {
   const { databaseUrl } = await createTestDatabase()
   folder = await mkdtemp(join(tmpdir(), 'life-'))
   pool = createPool({ databaseUrl, applicationName: 'life of data test', max: 5, onError: () => undefined })
   statistics = new StatisticsRepository(pool)
+  metrics = new MetricRepository(pool)
 })
 afterAll(async () => {
   await pool?.end()
@@ -75,10 +79,27 @@ async function writeDay(day: number): Promise<void> {
   }
 }
 
+/** A counter that is begun anew at noon, a histogram, and a gauge, twice in every fourth hour of a day. */
+async function writePoints(day: number): Promise<void> {
+  const records = Array.from({ length: 12 }, (_point, index) => {
+    const ms = Math.floor(index / 2) * 4 * 3_600_000 + (index % 2) * 1_800_000 + 7
+    const timeUnixNano = String(BigInt(FIRST + day * DAY_MS + ms) * 1_000_000n)
+    const buckets = { explicitBounds: [1, 2], bucketCounts: [index, 2 * index, 3] }
+    return [
+      { name: 'requests', type: 'counter', value: (index % 6) * 5 },
+      { name: 'duration', type: 'histogram', count: 3 * index + 3, sum: index, ...buckets },
+      { name: 'temperature', type: 'gauge', value: index % 7 },
+    ].map((point) => ({ ...point, timeUnixNano, service: 'bot' }))
+  })
+  const writer = new MetricWriter({ pool })
+  writer.end(records.flat())
+  await once(writer, 'finish')
+}
+
 async function rollUp(): Promise<void> {
   const client = await pool.connect()
   try {
-    for (const rollup of ROLLUPS)
+    for (const rollup of [...ROLLUPS, METRIC_ROLLUP])
       while ((await rollUpNewestHour(client, rollup, Math.floor((TODAY + 2 * DAY_MS) / 60_000))).left > 0);
   } finally {
     client.release()
@@ -100,6 +121,15 @@ async function answers(filter: Partial<RecordFilter> = {}): Promise<unknown> {
         await statistics.streamGroups(source, { limit: null, ...filter }, { ...grouping, signal })
       ).toArray(),
     )
+  for (const [name, aggregates] of [
+    ['requests', ['increase', 'last', 'count']],
+    ['duration', ['p50', 'count', 'sum']],
+    ['temperature', ['avg', 'min', 'max', 'last']],
+  ] as const)
+    for (const step of [DAY_NS, DAY_NS / 24n, undefined]) {
+      const query = { name, aggregates, by: ['service'], step, limit: null, conditions: filter }
+      all.push(await (await metrics.queryMetric(query, signal))?.toArray())
+    }
   return all
 }
 
@@ -107,7 +137,10 @@ const countOf = async (table: string) =>
   Number((await pool.query(`select count(*) from ${table}`)).rows[0].count)
 
 test('rolled up, archived, dropped and restored, telemetry counts as it did', async () => {
-  for (let day = 0; day < DAYS; day += 1) await writeDay(day)
+  for (let day = 0; day < DAYS; day += 1) {
+    await writeDay(day)
+    await writePoints(day)
+  }
   const written = await answers()
   expect(await countOf('spans')).toBe(DAYS * ROWS_A_DAY)
   await rollUp()
@@ -118,7 +151,7 @@ test('rolled up, archived, dropped and restored, telemetry counts as it did', as
     nowMs: TODAY + DAY_MS - 1,
     hooks: createRemovalHooks(pool, settings),
   }
-  const policy = retentionPolicy({ traces: KEPT_DAYS, logs: KEPT_DAYS })
+  const policy = retentionPolicy({ traces: KEPT_DAYS, logs: KEPT_DAYS, metrics: KEPT_DAYS })
   const { outcome, events } = await runOnce(pool, policy, options)
   expect([outcome, events.filter(({ kind }) => kind === 'failed' || kind === 'heldUp')]).toEqual([
     'finished',
@@ -133,7 +166,7 @@ test('rolled up, archived, dropped and restored, telemetry counts as it did', as
 
   const storage = new FolderStorage(folder)
   const day = { fromMs: FIRST + DAY_MS, toMs: FIRST + 2 * DAY_MS }
-  for (const table of ['spans', 'span_contents', 'log_records', 'log_contents'] as const)
+  for (const table of ['spans', 'span_contents', 'log_records', 'log_contents', 'metric_points'] as const)
     for (const { id } of await archivesWithin(storage, table, day))
       await restoreArchive({ pool, storage, partitionInterval: 'day' }, await readManifest(storage, id))
   expect(await countOf('spans')).toBe(left + ROWS_A_DAY)

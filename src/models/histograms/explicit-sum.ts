@@ -25,6 +25,20 @@ export class ExplicitSum {
     return this.#boundsHeld > MAX_BOUNDS_HELD
   }
 
+  /** Adding them to another sum is adding all that was added to this one; `overfull` where that makes it overfull. */
+  get totals(): readonly ExplicitBuckets[] | 'overfull' {
+    if (this.isOverfull) return 'overfull'
+    return [...this.#layouts.values()].map(({ bounds, counts }) => ({ bounds, counts: Array.from(counts) }))
+  }
+
+  /** Adds what another sum holds. */
+  merge(totals: readonly ExplicitBuckets[] | 'overfull'): void {
+    if (totals === 'overfull') {
+      this.#boundsHeld = MAX_BOUNDS_HELD + 1
+      this.#layouts.clear()
+    } else for (const buckets of totals) this.add(buckets)
+  }
+
   /** @param buckets that are well-formed, see `knownBuckets`. Their bounds are kept, not copied. */
   add({ bounds, counts }: ExplicitBuckets): void {
     const sums = this.#layoutOf(bounds)?.counts

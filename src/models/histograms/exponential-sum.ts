@@ -1,7 +1,20 @@
-import type { ExponentialBuckets } from './histogram-point.ts'
+import type { Buckets, ExponentialBuckets } from './histogram-point.ts'
 import { OneSignSum } from './one-sign-sum.ts'
 import type { SpreadBucket } from './spread-bucket.ts'
 import { zeroBucketEnd } from './zero-bucket-end.ts'
+
+/** Buckets of one sign, which may be coarser than those of the other. */
+interface ScaledBuckets extends Buckets {
+  readonly scale: number
+}
+
+/** What an {@link ExponentialSum} holds. */
+export interface ExponentialTotals {
+  readonly zeroCount: number
+  readonly zeroThreshold: number
+  readonly positive: ScaledBuckets
+  readonly negative: ScaledBuckets
+}
 
 /**
  * Exponential histograms, added up. The largest zero threshold holds for all; buckets inside it join the zero bucket only when the
@@ -15,10 +28,31 @@ export class ExponentialSum {
 
   /** @param buckets that are well-formed, see `knownBuckets`. */
   add({ scale, zeroCount, zeroThreshold, positive, negative }: ExponentialBuckets): void {
+    this.merge({
+      zeroCount,
+      zeroThreshold,
+      positive: { scale, ...positive },
+      negative: { scale, ...negative },
+    })
+  }
+
+  /** Undefined where nothing was added. */
+  get totals(): ExponentialTotals | undefined {
+    const [positive, negative] = [this.#positive, this.#negative].map((side) => ({
+      scale: side.scale,
+      ...side.buckets,
+    })) as [ScaledBuckets, ScaledBuckets]
+    const [zeroCount, zeroThreshold] = [this.#zeroCount, this.#zeroThreshold]
+    const isEmpty = zeroCount === 0 && zeroThreshold === 0 && this.#positive.isEmpty && this.#negative.isEmpty
+    return isEmpty ? undefined : { zeroCount, zeroThreshold, positive, negative }
+  }
+
+  /** Adds what another sum holds. */
+  merge({ zeroCount, zeroThreshold, positive, negative }: ExponentialTotals): void {
     this.#zeroCount += zeroCount
     this.#zeroThreshold = Math.max(this.#zeroThreshold, zeroThreshold)
-    this.#positive.add(scale, positive)
-    this.#negative.add(scale, negative)
+    this.#positive.add(positive.scale, positive)
+    this.#negative.add(negative.scale, negative)
   }
 
   /** The buckets that are not empty, ascending. Native histograms of Prometheus (promql/quantile.go, HistogramQuantile). */

@@ -1,8 +1,18 @@
 import { ExplicitSum } from './explicit-sum.ts'
-import { ExponentialSum } from './exponential-sum.ts'
-import type { HistogramPoint } from './histogram-point.ts'
+import { ExponentialSum, type ExponentialTotals } from './exponential-sum.ts'
+import type { ExplicitBuckets, HistogramPoint } from './histogram-point.ts'
 import { isCount, knownBuckets } from './known-buckets.ts'
 import { quantileOf } from './quantile-of.ts'
+
+/** What a {@link HistogramSum} holds. */
+export interface HistogramTotals {
+  readonly count: number
+  readonly sum?: number
+  readonly min?: number
+  readonly max?: number
+  readonly explicit?: readonly ExplicitBuckets[] | 'overfull'
+  readonly exponential?: ExponentialTotals
+}
 
 /**
  * Histograms, added up: points of delta temporality, or increases of cumulative ones. In whichever order they are added, the result
@@ -38,16 +48,41 @@ export class HistogramSum {
     return this.#max
   }
 
+  /** Merging them into another sum is adding all that was added to this one. */
+  get totals(): HistogramTotals {
+    const { totals: explicit } = this.#explicit
+    const { totals: exponential } = this.#exponential
+    return {
+      count: this.#count,
+      ...(this.#sum !== undefined && { sum: this.#sum }),
+      ...(this.#min !== undefined && { min: this.#min }),
+      ...(this.#max !== undefined && { max: this.#max }),
+      ...(explicit.length > 0 && { explicit }),
+      ...(exponential !== undefined && { exponential }),
+    }
+  }
+
   add(point: HistogramPoint): void {
     if (!isCount(point.count)) return
-    this.#count += point.count
-    if (point.sum !== undefined) this.#sum = (this.#sum ?? 0) + point.sum
-    // Written so that NaN is neither taken nor kept.
-    if (point.min !== undefined && point.min < (this.#min ?? Number.POSITIVE_INFINITY)) this.#min = point.min
-    if (point.max !== undefined && point.max > (this.#max ?? Number.NEGATIVE_INFINITY)) this.#max = point.max
+    this.#addMeasures(point)
     const { explicit, exponential } = knownBuckets(point)
     if (explicit !== undefined) this.#explicit.add(explicit)
     if (exponential !== undefined) this.#exponential.add(exponential)
+  }
+
+  /** Adds what another sum holds. */
+  merge(totals: HistogramTotals): void {
+    this.#addMeasures(totals)
+    if (totals.explicit !== undefined) this.#explicit.merge(totals.explicit)
+    if (totals.exponential !== undefined) this.#exponential.merge(totals.exponential)
+  }
+
+  #addMeasures({ count, sum, min, max }: Pick<HistogramTotals, 'count' | 'sum' | 'min' | 'max'>): void {
+    this.#count += count
+    if (sum !== undefined) this.#sum = (this.#sum ?? 0) + sum
+    // Written so that NaN is neither taken nor kept.
+    if (min !== undefined && min < (this.#min ?? Number.POSITIVE_INFINITY)) this.#min = min
+    if (max !== undefined && max > (this.#max ?? Number.NEGATIVE_INFINITY)) this.#max = max
   }
 
   /**

@@ -23,6 +23,11 @@ export class OneSignSum {
     return this.#scale
   }
 
+  /** As they are held: adding them to another sum is adding all that was added to this one. */
+  get buckets(): Buckets {
+    return { offset: this.#offset, counts: Array.from(this.#counts) }
+  }
+
   /** @param buckets that are well-formed, see `knownBuckets`. Empty ones change nothing, not even the scale. */
   add(scale: number, { offset, counts }: Buckets): void {
     const first = counts.findIndex(isFilled)

@@ -1,8 +1,8 @@
-import type { HistogramPoint } from '../../models/histograms/histogram-point.ts'
+import { HistogramHistory } from '../../models/histograms/histogram-history.ts'
+import type { ToldQuantiles } from '../../models/histograms/histogram-part.ts'
 import { HistogramSum } from '../../models/histograms/histogram-sum.ts'
-import { increaseOf } from '../../models/histograms/increase-of.ts'
+import { type DistributionRow, partOf } from '../../retention/rollups/metrics/distribution-row.ts'
 import { type Aggregate, quantileOf } from './aggregates.ts'
-import { type DistributionRow, histogramOf, quantilesOf } from './distribution-point.ts'
 import type { MetricQuery, TimeSpan } from './metric-query.ts'
 
 /** A series whose points are read. */
@@ -19,37 +19,33 @@ export interface DistributionSeriesOptions {
   readonly span: TimeSpan
 }
 
-interface Previous {
-  readonly timeUnixNano: bigint
-  readonly point: HistogramPoint
-}
-
 const NANOS_PER_SECOND = 1e9
 
 /**
- * The time series of histograms and summaries, of their points in the order of time: rows as those of gauges and counters. What is held are the last point of each
+ * The time series of histograms and summaries, of points and rollups in the order of time: rows as those of gauges and counters. What is held are the last of each
  * series and the sums of one step.
  */
 export async function* distributionSeries(
-  points: AsyncIterable<DistributionRow>,
+  rows: AsyncIterable<DistributionRow>,
   { series, query, aggregates, span }: DistributionSeriesOptions,
 ): AsyncGenerator<readonly [string]> {
   const { step, conditions } = query
   const { from } = conditions
-  const previous = new Map<string, Previous>()
+  const histories = new Map<string, HistogramHistory>()
   let cells = new Map<string, Cell>()
   let time: bigint | undefined
-  for await (const row of points) {
-    const [seriesId, timeText, startText] = row
+  for await (const row of rows) {
+    const [seriesId] = row
     const of = series.get(seriesId)
-    const point = histogramOf(row)
-    if (of === undefined || point === undefined) continue
-    const timeUnixNano = BigInt(timeText)
-    const start = startText === null ? undefined : BigInt(startText)
-    const increase = of.isDelta ? point : sincePrevious({ point, start, from }, previous.get(seriesId))
-    if (!of.isDelta) previous.set(seriesId, { timeUnixNano, point })
-    if (from !== undefined && timeUnixNano < from) continue
-    const bucket = step === undefined ? undefined : (timeUnixNano / step) * step
+    const part = partOf(row)
+    if (of === undefined || part === undefined) continue
+    const history = histories.get(seriesId) ?? new HistogramHistory(of.isDelta)
+    histories.set(seriesId, history)
+    if (from !== undefined && part.firstTime < from) {
+      history.add(part, undefined, false)
+      continue
+    }
+    const bucket = step === undefined ? undefined : (part.firstTime / step) * step
     if (bucket !== time) {
       yield* rowsOf(cells, { time, step, span, aggregates })
       cells = new Map()
@@ -57,41 +53,29 @@ export async function* distributionSeries(
     }
     const cell = cells.get(of.labels) ?? new Cell()
     cells.set(of.labels, cell)
-    cell.add(increase, quantilesOf(row))
+    const { firstStart } = part
+    history.add(part, cell.sum, firstStart !== undefined && firstStart >= (from ?? firstStart))
+    if (part.quantiles !== undefined) cell.tell(part.quantiles, seriesId)
   }
   yield* rowsOf(cells, { time, step, span, aggregates })
-}
-
-/** As INCREASE of number-series.ts has it. Undefined where it is not known since when the point counts. */
-function sincePrevious(
-  {
-    point,
-    start,
-    from,
-  }: {
-    readonly point: HistogramPoint
-    readonly start: bigint | undefined
-    readonly from: bigint | undefined
-  },
-  previous: Previous | undefined,
-): HistogramPoint | undefined {
-  if (previous === undefined) return start !== undefined && start >= (from ?? start) ? point : undefined
-  return increaseOf(point, start !== undefined && start > previous.timeUnixNano ? undefined : previous.point)
 }
 
 /** What was measured in a step with the same labels. */
 class Cell {
   readonly sum = new HistogramSum()
-  #quantiles: ReadonlyMap<number, number> | undefined
+  #told: { readonly quantiles: ToldQuantiles; readonly seriesId: string } | undefined
 
-  add(increase: HistogramPoint | undefined, quantiles: ReadonlyMap<number, number> | undefined): void {
-    if (increase !== undefined) this.sum.add(increase)
-    // Quantiles of summaries cannot be put together: the newest are told.
-    if (quantiles !== undefined && quantiles.size > 0) this.#quantiles = quantiles
+  /** Quantiles of summaries cannot be put together: the newest are told, of several series that of the last by its id. */
+  tell(quantiles: ToldQuantiles, seriesId: string): void {
+    const { quantiles: told, seriesId: by } = this.#told ?? { quantiles, seriesId }
+    const isOlder =
+      quantiles.timeUnixNano < told.timeUnixNano ||
+      (quantiles.timeUnixNano === told.timeUnixNano && seriesId < by)
+    if (!isOlder) this.#told = { quantiles, seriesId }
   }
 
   quantile(q: number): number | undefined {
-    return this.#quantiles === undefined ? this.sum.quantile(q) : this.#quantiles.get(q)
+    return this.#told === undefined ? this.sum.quantile(q) : this.#told.quantiles.values.get(q)
   }
 }
 

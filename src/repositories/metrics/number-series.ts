@@ -1,19 +1,27 @@
-import { beforeSql, microseconds } from '../filter.ts'
+import {
+  isResetSql,
+  PARTS_ORDER,
+  POINT_NUMBERS,
+  partsWithinSql,
+  ROLLUP_NUMBERS,
+} from '../../retention/rollups/metrics/number-parts-sql.ts'
 import type { SqlQuery } from '../stream-rows.ts'
 import { type Aggregate, quantileOf } from './aggregates.ts'
-import { LOOKBACK, type MetricQuery, type TimeSpan } from './metric-query.ts'
+import { type MetricParts, partsSql } from './metric-parts.ts'
+import type { MetricQuery, TimeSpan } from './metric-query.ts'
 import { type FoundMetric, seriesSql } from './series-sql.ts'
 
 /**
- * SQL of what a point adds to a counter. Of cumulative temporality it is the difference to the point before, which may be before the time range; the value itself where
- * the counter began anew (its start is after that point, or a counter that only rises is lower); of the first point the value where it began within the time
- * range, else nothing, for it is not known since when. Of delta temporality it is the value.
+ * SQL of what a part adds to a counter. Of cumulative temporality it is, of its first point, the difference to the part before, which may be before the time range; the value itself where
+ * the counter began anew; of the first part the value where it began within the time range, else nothing, for it is not known since when. And what was counted since its first point. Of delta
+ * temporality it is the sum.
  */
 const INCREASE = (from: string, isMonotonic: boolean) => `
-  case when temporality = 'delta' then value
-    when previous is null then case when start_time_unix_nano >= coalesce(${from}, start_time_unix_nano) then value end
-    when start_time_unix_nano > previous_time ${isMonotonic ? 'or value < previous' : ''} then value
-    else value - previous end`
+  case when temporality = 'delta' then sum
+    when previous_time is null then
+      case when first_start_time_unix_nano >= coalesce(${from}, first_start_time_unix_nano) then first_value + coalesce(increase, 0) else increase end
+    when ${isResetSql(String(isMonotonic))} then first_value + coalesce(increase, 0)
+    else first_value - previous + coalesce(increase, 0) end`
 
 /**
  * The time series of gauges and counters: one row a step and labels with one column, JSON text `{timeUnixNano, labels, …aggregates}`. All is done by PostgreSQL: what comes is as much as is shown.
@@ -21,18 +29,18 @@ const INCREASE = (from: string, isMonotonic: boolean) => `
 export function numberSeriesQuery(
   query: MetricQuery,
   metric: FoundMetric,
-  { aggregates, span }: { readonly aggregates: readonly Aggregate[]; readonly span: TimeSpan },
+  {
+    aggregates,
+    span,
+    parts,
+  }: { readonly aggregates: readonly Aggregate[]; readonly span: TimeSpan; readonly parts: MetricParts },
 ): SqlQuery {
   const { step, conditions, limit } = query
   const { text: series, values } = seriesSql(query, metric)
   const parameter = (value: unknown) => `$${values.push(value)}`
   const from = conditions.from === undefined ? 'null::bigint' : `${parameter(conditions.from)}::bigint`
   const width = step === undefined ? undefined : `${parameter(step)}::bigint`
-  const needsIncrease =
-    metric.type !== 'gauge' &&
-    aggregates.some((word) => word === 'rate' || word === 'increase' || word === 'sum')
-  const times = timeConditions(conditions, needsIncrease ? LOOKBACK : 0n, parameter)
-  const time = width && `time_unix_nano / ${width} * ${width}`
+  const time = width && `first_time_unix_nano / ${width} * ${width}`
   const end = aggregates.includes('rate') ? `${parameter(span.end)}::bigint` : 'null::bigint'
   const seconds =
     width === undefined
@@ -43,44 +51,46 @@ export function numberSeriesQuery(
     (word) => `${parameter(word)}::text, ${aggregateSql(word, { seconds, isCounter })}`,
   )
   const keys = [...(time === undefined ? [] : [time]), 'labels'].join(', ')
-  const before = needsIncrease
-    ? `, lag(value) over history as previous, lag(time_unix_nano) over history as previous_time`
-    : ''
-  const history = needsIncrease
-    ? 'window history as (partition by p.series_id order by time_unix_nano, entry_ms, entry_seq, record_index)'
-    : ''
+  const origin = 'labels, temporality, series_id'
+  const known = partsSql(parts, {
+    point: `${origin}, ${POINT_NUMBERS}`,
+    rollup: `${origin}, ${ROLLUP_NUMBERS}`,
+    from: (table) => `series join ${table} p using (series_id)`,
+    isKnown: 'p.value is not null',
+    parameter,
+  })
+  const counted = needIncrease(aggregates, metric)
+    ? countedSql(known, { increase: INCREASE(from, isCounter), hasRemoved: parts.hasRemoved })
+    : known
   const text = `
     with series as materialized (${series})
     select jsonb_build_object(${time === undefined ? '' : `'timeUnixNano', (${time})::text, `}'labels', labels, ${members.join(', ')})::text
-    from (
-      select *${needsIncrease ? `, ${INCREASE(from, isCounter)} as increase` : ''} from (
-        select labels, temporality, time_unix_nano, start_time_unix_nano, entry_ms, entry_seq, record_index, value ${before}
-        from series join metric_points p using (series_id)
-        where value is not null ${times}
-        ${history}
-      ) as known
-      where time_unix_nano >= coalesce(${from}, time_unix_nano)
-    ) as points
+    from (${counted}) as parts
+    where first_time_unix_nano >= coalesce(${from}, first_time_unix_nano)
     group by ${keys} order by ${keys} limit ${parameter(limit)}`
   return { text, values }
 }
 
-/** SQL of the time range, begun earlier by `lookback` nanoseconds: partitions are left out by the first of each pair. */
-export function timeConditions(
-  { from, to }: MetricQuery['conditions'],
-  lookback: bigint,
-  parameter: (value: unknown) => string,
+/** Whether what is told of a part depends on the one before it. */
+export function needIncrease(aggregates: readonly Aggregate[], { type }: Pick<FoundMetric, 'type'>): boolean {
+  return type !== 'gauge' && aggregates.some((word) => ['rate', 'increase', 'sum'].includes(word))
+}
+
+/** SQL of the parts with what each has `added`. */
+function countedSql(
+  known: string,
+  { increase, hasRemoved }: { readonly increase: string; readonly hasRemoved: boolean },
 ): string {
-  const conditions: string[] = []
-  if (from !== undefined) {
-    conditions.push(`and time >= ${parameter(microseconds(from - lookback))}::timestamptz`)
-    conditions.push(`and time_unix_nano >= ${parameter(from - lookback)}::bigint`)
-  }
-  if (to !== undefined) {
-    conditions.push(`and time ${beforeSql(to)} ${parameter(microseconds(to))}::timestamptz`)
-    conditions.push(`and time_unix_nano < ${parameter(to)}::bigint`)
-  }
-  return conditions.join(' ')
+  const series = hasRemoved ? 'series_id, is_within' : 'series_id'
+  const added = hasRemoved
+    ? `case when temporality = 'delta' or not is_within then (${increase}) end`
+    : increase
+  return `
+    select *, ${added} as added from (
+      select *, lag(last_value) over history as previous, lag(last_time_unix_nano) over history as previous_time
+      from (${hasRemoved ? partsWithinSql(`(${known}) as known`, 'series_id') : known}) as known
+      window history as (partition by ${series} order by ${PARTS_ORDER})
+    ) as known`
 }
 
 function aggregateSql(
@@ -88,12 +98,14 @@ function aggregateSql(
   { seconds, isCounter }: { readonly seconds: string; readonly isCounter: boolean },
 ): string {
   const quantile = quantileOf(word)
-  if (quantile !== undefined) return `percentile_cont(${quantile}) within group (order by value)`
-  if (word === 'rate') return `case when ${seconds} > 0 then sum(increase) / (${seconds}) end`
-  if (word === 'increase' || (word === 'sum' && isCounter)) return 'sum(increase)'
-  if (word === 'count') return 'count(*)'
+  // Of parts that are points.
+  if (quantile !== undefined) return `percentile_cont(${quantile}) within group (order by last_value)`
+  if (word === 'rate') return `case when ${seconds} > 0 then sum(added) / (${seconds}) end`
+  if (word === 'increase' || (word === 'sum' && isCounter)) return 'sum(added)'
+  if (word === 'count') return 'sum(count)'
+  if (word === 'avg') return 'sum(sum) / sum(count)::double precision'
   if (word === 'last') {
-    return '(array_agg(value order by time_unix_nano desc, entry_ms desc, entry_seq desc, record_index desc))[1]'
+    return `(array_agg(last_value order by last_time_unix_nano desc, series_id desc, entry_ms desc, entry_seq desc, record_index desc))[1]`
   }
-  return `${word}(value)`
+  return `${word}(${word})`
 }

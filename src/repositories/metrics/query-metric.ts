@@ -1,13 +1,27 @@
 import { Readable } from 'node:stream'
 import type pg from 'pg'
 import type { MetricType } from '../../models/data-point.ts'
+import {
+  DISTRIBUTION_ROW,
+  type DistributionRow,
+  PARTS_ORDER,
+  POINT_PARTS,
+  ROLLUP_PARTS,
+} from '../../retention/rollups/metrics/distribution-row.ts'
 import { BadParameter } from '../bad-parameter.ts'
-import { readRows, streamRows } from '../stream-rows.ts'
-import { aggregatesOf } from './aggregates.ts'
-import { DISTRIBUTION_COLUMNS, type DistributionRow } from './distribution-point.ts'
+import { readRows, type SqlQuery, streamRows, streamSnapshot } from '../stream-rows.ts'
+import { aggregatesOf, quantileOf } from './aggregates.ts'
 import { distributionSeries, type Series } from './distribution-series.ts'
+import {
+  HOUR_NANOS,
+  type MetricParts,
+  type PartsOptions,
+  partsSql,
+  pointParts,
+  readMetricParts,
+} from './metric-parts.ts'
 import { LOOKBACK, type MetricQuery } from './metric-query.ts'
-import { numberSeriesQuery, timeConditions } from './number-series.ts'
+import { needIncrease, numberSeriesQuery } from './number-series.ts'
 import { type FoundMetric, seriesSql } from './series-sql.ts'
 
 const NUMBERS: ReadonlySet<MetricType> = new Set(['gauge', 'counter', 'updowncounter'])
@@ -18,6 +32,9 @@ const NUMBERS: ReadonlySet<MetricType> = new Set(['gauge', 'counter', 'updowncou
  *
  * Of gauges the aggregates are of the values of all points; `last` is the newest. Of counters `increase` and `sum` are what was counted, over restarts, `rate` that by the second. Of histograms and summaries all are
  * of what was measured: `count` and `increase` how often, `rate` that by the second; percentiles are interpolated in the buckets (see `HistogramSum`), those of a summary are its newest. What cannot be known is null.
+ *
+ * Where the step is of whole hours, or there is none, rollups answer, and points only for what these do not have: the answer is the same, and has what retention has taken away, too. But
+ * percentiles of gauges are of points alone.
  *
  * @returns undefined when there is no such metric.
  * @throws BadParameter for an aggregate that cannot be told of the metric's type, for a rate without a time range, where metrics of several types or units have the name.
@@ -36,11 +53,22 @@ export async function queryMetric(
   }
   const span = { start: from, end: to ?? BigInt(Date.now()) * 1_000_000n }
   if (NUMBERS.has(metric.type)) {
-    return streamRows(pool, numberSeriesQuery(query, metric, { aggregates, span }), signal)
+    const isOfPoints = aggregates.some((word) => quantileOf(word) !== undefined)
+    const lookback = needIncrease(aggregates, metric) ? LOOKBACK : 0n
+    return streamParts(
+      pool,
+      { ...query.conditions, step: query.step, lookback, isOfPoints },
+      { query: (parts) => numberSeriesQuery(query, metric, { aggregates, span, parts }), signal },
+    )
   }
   const series = await readSeries(pool, { query, metric }, signal)
-  const points = await streamPoints(pool, { query, seriesIds: [...series.keys()] }, signal)
-  const rows = distributionSeries(points as AsyncIterable<DistributionRow>, {
+  const seriesIds = [...series.keys()]
+  const parts = await streamParts(
+    pool,
+    { ...query.conditions, step: query.step, lookback: LOOKBACK, isOfPoints: false },
+    { query: (known) => distributionPartsQuery(known, seriesIds), signal },
+  )
+  const rows = distributionSeries(parts as AsyncIterable<DistributionRow>, {
     series,
     query,
     aggregates,
@@ -81,18 +109,28 @@ async function readSeries(
   return new Map(rows.map(([id, temporality, labels]) => [id, { labels, isDelta: temporality === 'delta' }]))
 }
 
-function streamPoints(
+/** A question that no rollup can be of is one query; else what there is of them is read first, in the same snapshot. */
+function streamParts(
   pool: pg.Pool,
-  { query, seriesIds }: { readonly query: MetricQuery; readonly seriesIds: readonly string[] },
-  signal: AbortSignal,
+  options: PartsOptions & { readonly isOfPoints: boolean },
+  { query, signal }: { readonly query: (parts: MetricParts) => SqlQuery; readonly signal: AbortSignal },
 ): Promise<Readable> {
+  const { step, isOfPoints } = options
+  if (isOfPoints || (step !== undefined && step % HOUR_NANOS !== 0n))
+    return streamRows(pool, query(pointParts(options)), signal)
+  return streamSnapshot(pool, async (client) => query(await readMetricParts(client, options)), signal)
+}
+
+function distributionPartsQuery(parts: MetricParts, seriesIds: readonly string[]): SqlQuery {
   const values: unknown[] = [seriesIds]
-  const times = timeConditions(query.conditions, LOOKBACK, (value) => `$${values.push(value)}`)
-  const text = `
-    select ${DISTRIBUTION_COLUMNS} from metric_points p
-    where series_id = any ($1::bigint[]) ${times}
-    order by time, time_unix_nano, entry_ms, entry_seq, record_index`
-  return streamRows(pool, { text, values }, signal)
+  const known = partsSql(parts, {
+    point: POINT_PARTS,
+    rollup: ROLLUP_PARTS,
+    from: (table) => `(select * from ${table} where series_id = any ($1::bigint[])) p`,
+    isKnown: 'p.count is not null',
+    parameter: (value) => `$${values.push(value)}`,
+  })
+  return { text: `select ${DISTRIBUTION_ROW} from (${known}) as parts order by ${PARTS_ORDER}`, values }
 }
 
 async function* firstOf<T>(rows: AsyncIterable<T>, limit: number | null): AsyncGenerator<T> {

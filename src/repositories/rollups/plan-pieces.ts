@@ -78,7 +78,7 @@ function takeWhole(
 }
 
 /** What of a range lies between others, which are in order. */
-function rest({ from, to }: MinuteRange, others: readonly MinuteRange[]): readonly MinuteRange[] {
+export function rest({ from, to }: MinuteRange, others: readonly MinuteRange[]): readonly MinuteRange[] {
   const starts = [from, ...others.map((other) => other.to)]
   const ends = [...others.map((other) => other.from), to]
   return starts
@@ -90,12 +90,12 @@ function nonEmpty(range: NanoRange): readonly NanoRange[] {
   return range.from < range.to ? [range] : []
 }
 
-function nanosOf(minute: number): bigint {
+export function nanosOf(minute: number): bigint {
   return BigInt(minute) * MINUTE_NANOS
 }
 
 /** Ranges in order, those that touch as one. */
-function joined(ranges: readonly NanoRange[]): readonly NanoRange[] {
+export function joined(ranges: readonly NanoRange[]): readonly NanoRange[] {
   const result: { from: bigint; to: bigint }[] = []
   for (const range of ranges) {
     const last = result.at(-1)

@@ -93,13 +93,7 @@ function piecesSql(
   { pieces, services }: RolledQuestion,
   parameter: (value: unknown) => string,
 ): string {
-  const ofRanges = (column: string, ranges: readonly MinuteRange[]) =>
-    ranges
-      .map(
-        ({ from, to }) =>
-          `(${column} >= ${parameter(timeOf(from))}::timestamptz and ${column} < ${parameter(timeOf(to))}::timestamptz)`,
-      )
-      .join(' or ')
+  const ofRanges = (column: string, ranges: readonly MinuteRange[]) => inRangesSql(column, ranges, parameter)
   const sketched = sketchedColumns(rollup).join(', ')
   const ofMinutes = `minute as bucket, ${sketchedSql(rollup)}`
   const selects: string[] = []
@@ -128,6 +122,20 @@ function piecesSql(
       `select ${ofMinutes} from (${minuteRowsSql(rollup, rollup.table, inRange(range))}) as rolled`,
     )
   return selects.join(' union all ')
+}
+
+/** SQL of whether a time is in any of the ranges. */
+export function inRangesSql(
+  column: string,
+  ranges: readonly MinuteRange[],
+  parameter: (value: unknown) => string,
+): string {
+  return ranges
+    .map(
+      ({ from, to }) =>
+        `(${column} >= ${parameter(timeOf(from))}::timestamptz and ${column} < ${parameter(timeOf(to))}::timestamptz)`,
+    )
+    .join(' or ')
 }
 
 /** Of minutes since 1970, as PostgreSQL takes it. */

@@ -1,7 +1,8 @@
 import type pg from 'pg'
 import { coarse, type MinuteRange, multirange, parseMultirange, within } from './changed-minutes.ts'
 import { listServices } from './list-services.ts'
-import { minuteColumns, type Rollup, sketchedColumns } from './rollup.ts'
+import { rollUpMetrics } from './metrics/roll-up-metrics.ts'
+import { type MetricRollup, minuteColumns, type Rollup, sketchedColumns } from './rollup.ts'
 import { mergedRowsSql, minuteRowsSql, sketchedSql } from './rollup-sql.ts'
 
 /** What one transaction has rolled up. */
@@ -21,39 +22,51 @@ const MINUTES_OF_A_DAY = 1440
  * Rolls up what has changed in one hour, the newest that has changes and is over: in a transaction, by one snapshot, so that rollups and what {@link markChanged} has said are always those
  * of the same rows. What commits meanwhile stays pending.
  *
- * @param before minutes since 1970: those before it are over.
+ * @param before minutes since 1970: those before it are over. Of metrics, hours that are over are rolled up, whole.
  */
 export async function rollUpNewestHour(
   client: pg.ClientBase,
-  rollup: Rollup,
+  rollup: Rollup | MetricRollup,
   before: number,
 ): Promise<RolledUp> {
   await client.query('begin isolation level repeatable read')
-  const pending = await readPending(client, rollup, before)
+  const until = 'keys' in rollup ? before : Math.floor(before / 60) * 60
+  const pending = await readPending(client, rollup, until)
+  const compact = pending.changes > MAX_CHANGES
   const last = pending.ranges.at(-1)
   if (last === undefined) {
+    if (compact) await settle(client, rollup, { ranges: [], compact })
     await client.query('commit')
     return { minutes: 0, left: 0 }
   }
   const hour = Math.floor((last.to - 1) / 60) * 60
   const ofHour = within(pending.ranges, { from: hour, to: hour + 60 })
   const ranges = coarse(ofHour, RANGES_OF_AN_HOUR)
-  const services = await listServices(client)
-  for (const range of ranges) await rollUpMinutes(client, rollup, { range, services })
-  await rollUpHour(client, rollup, hour)
-  await settle(client, rollup, { ranges, compact: pending.changes > MAX_CHANGES })
+  if ('keys' in rollup) await rollUpRows(client, rollup, { hour, ranges })
+  else await rollUpMetrics(client, hour)
+  await settle(client, rollup, { ranges, compact })
   await client.query('commit')
   const minutes = count(ofHour)
   return { minutes, left: count(pending.ranges) - minutes }
 }
 
-async function readPending(client: pg.ClientBase, { signal }: Rollup, before: number) {
+async function readPending(client: pg.ClientBase, { signal }: Pick<Rollup, 'signal'>, before: number) {
   const { rows } = await client.query<{ changes: number; pending: string | null }>(
     `select count(*)::int as changes, (range_agg(pending) * int4multirange(int4range(null, $2)))::text as pending
        from changed_minutes where signal = $1 and pending is not null`,
     [signal, before],
   )
   return { changes: rows[0]?.changes ?? 0, ranges: parseMultirange(rows[0]?.pending ?? '') }
+}
+
+async function rollUpRows(
+  client: pg.ClientBase,
+  rollup: Rollup,
+  { hour, ranges }: { readonly hour: number; readonly ranges: readonly MinuteRange[] },
+): Promise<void> {
+  const services = await listServices(client)
+  for (const range of ranges) await rollUpMinutes(client, rollup, { range, services })
+  await rollUpHour(client, rollup, hour)
 }
 
 async function rollUpMinutes(
@@ -120,7 +133,7 @@ async function merge(
 /** Takes what was rolled up off what is pending. Of many changes, what is left becomes one. */
 async function settle(
   client: pg.ClientBase,
-  { signal }: Rollup,
+  { signal }: Pick<Rollup, 'signal'>,
   { ranges, compact }: { readonly ranges: readonly MinuteRange[]; readonly compact: boolean },
 ): Promise<void> {
   const done = multirange(ranges)

@@ -4,7 +4,7 @@ import type { Logger } from '../../logger.ts'
 import type { Metrics } from '../../metrics.ts'
 import { withCancellableClient } from '../with-cancellable-client.ts'
 import { rollUpNewestHour } from './roll-up.ts'
-import { ROLLUPS, type Rollup } from './rollup.ts'
+import { METRIC_ROLLUP, type MetricRollup, ROLLUPS, type Rollup } from './rollup.ts'
 import { tryToLockRollups } from './rollup-lock.ts'
 
 export interface RollupKeeperOptions {
@@ -27,10 +27,6 @@ const SHARE = 0.1
  * at which it had committed.
  */
 const FORGET = `delete from changed_minutes where rolled_up_at < now() - interval '1 hour' and pending is null`
-
-/** Of metrics there are no rollups, only cached answers. */
-const TAKE_UP_METRICS = `
-  update changed_minutes set pending = null, rolled_up_at = now() where signal = 'metrics' and pending is not null`
 
 /**
  * Makes rollups of what has changed, an hour at a time, the newest first, in one process of all. Every process may run one.
@@ -72,12 +68,11 @@ export class RollupKeeper {
   /** Closing the connection gives back the lock. */
   async #rollUpAll(client: pg.ClientBase): Promise<void> {
     if (!(await tryToLockRollups(client))) return
-    for (const rollup of ROLLUPS) await this.#rollUp(client, rollup)
-    await client.query(TAKE_UP_METRICS)
+    for (const rollup of [...ROLLUPS, METRIC_ROLLUP]) await this.#rollUp(client, rollup)
     await client.query(FORGET)
   }
 
-  async #rollUp(client: pg.ClientBase, rollup: Rollup): Promise<void> {
+  async #rollUp(client: pg.ClientBase, rollup: Rollup | MetricRollup): Promise<void> {
     const { metrics, now = Date.now } = this.#options
     for (;;) {
       const startedAt = performance.now()

@@ -83,6 +83,10 @@ export const LOG_ROLLUP: Rollup = {
 
 export const ROLLUPS: readonly Rollup[] = [SPAN_ROLLUP, LOG_ROLLUP]
 
+/** Of metrics: see {@link rollUpMetrics}. */
+export const METRIC_ROLLUP = { signal: 'metrics' } as const
+export type MetricRollup = typeof METRIC_ROLLUP
+
 /** The columns of rollups of minutes but `minute` and `removal_id`. */
 export function minuteColumns({ keys, measures, sketches }: Rollup): readonly string[] {
   const arrays = Object.keys(sketches).flatMap((name) => [`${name}_buckets`, `${name}_counts`])
