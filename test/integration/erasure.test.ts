@@ -27,7 +27,7 @@ import { type ErasureReport, runErasure } from '../../src/retention/erasure/run-
 import { listPartitions } from '../../src/retention/list-partitions.ts'
 import { PARTITIONED_TABLES } from '../../src/retention/partitions.ts'
 import { rollUpNewestHour } from '../../src/retention/rollups/roll-up.ts'
-import { ROLLUPS } from '../../src/retention/rollups/rollup.ts'
+import { METRIC_ROLLUP, ROLLUPS } from '../../src/retention/rollups/rollup.ts'
 import { urlOfDatabase, withPostgres } from '../helpers/postgres.ts'
 import { readParquet } from '../helpers/read-parquet.ts'
 import { retentionPolicy, runOnce } from '../helpers/retention-run.ts'
@@ -103,7 +103,7 @@ async function archiveDay(pool: pg.Pool, archiveUrl: string): Promise<void> {
 
 async function rollUp(pool: pg.Pool): Promise<void> {
   const client = await pool.connect()
-  for (const rollup of ROLLUPS)
+  for (const rollup of [...ROLLUPS, METRIC_ROLLUP])
     while ((await rollUpNewestHour(client, rollup, Math.floor(Date.now() / 60_000))).left > 0);
   client.release()
 }
@@ -185,6 +185,12 @@ async function expectOnlyBob({ pool, storage }: World, what = ''): Promise<void>
     `select finished_at is not null as finished, named_by, subject_hash from erasures`,
   )
   expect(erasures, what).toEqual([{ finished: true, named_by: ['user'], subject_hash: null }])
+  const { rows: rolled } = await pool.query(
+    `select count(*)::int as hours, count(*) filter (where not exists (select from metric_series s where s.series_id = r.series_id))::int as nameless
+       from metric_rollup_hours r`,
+  )
+  expect(rolled, what).toEqual([{ hours: expect.any(Number), nameless: 0 }])
+  expect(rolled[0].hours, what).toBeGreaterThan(0)
   for (const table of ['traces', 'responses', 'records', 'series', 'resources', 'archives'])
     expect((await pool.query(`select from erasing_${table}`)).rowCount, what).toBe(0)
 }

@@ -17,7 +17,7 @@ export interface ErasedInterned {
 }
 
 /**
- * Deletes the series and resources that name the person. Processes that ingest remember which ones are there, until their connection ends: so these are ended, under a lock that lets
+ * Deletes the series and resources that name the person, and what rollups say of these series, of removed points too. Processes that ingest remember which ones are there, until their connection ends: so these are ended, under a lock that lets
  * none be added meanwhile; they connect again, and offer anew what they need. A series of which points came in between stays, for it is of them.
  */
 export async function eraseInterned({ client, dryRun }: ErasureContext): Promise<ErasedInterned> {
@@ -36,6 +36,12 @@ export async function eraseInterned({ client, dryRun }: ErasureContext): Promise
       client,
       `metric_series s where s.series_id in (select series_id from erasing_series) and ${UNUSED_SERIES}`,
     )
+    for (const rollups of ['metric_rollup_hours', 'metric_rollup_days'])
+      await remove(
+        client,
+        `${rollups} r where r.series_id in (select series_id from erasing_series)
+           and not exists (select from metric_series s where s.series_id = r.series_id)`,
+      )
     const resources = await remove(
       client,
       `resources r where r.resource_id in (select resource_id from erasing_resources)
