@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { RecordFilter } from '../../src/repositories/filter.ts'
 import type { GroupedSource, Grouping } from '../../src/repositories/grouped-query.ts'
+import { MetricRepository } from '../../src/repositories/metric-repository.ts'
 import {
   LLM_USAGE,
   LOG_LEVELS,
@@ -11,6 +12,8 @@ import {
 import type { DaySums } from './day-sums.ts'
 import { DAY_MS } from './telemetry.ts'
 
+/** The first half of them are counters (workload.ts). */
+const METRICS = 10
 const DAY_NS = BigInt(DAY_MS) * 1_000_000n
 
 /** Unix milliseconds, the end exclusive. */
@@ -88,10 +91,40 @@ export async function askSums(
     logs.set(timeUnixNano, { all: all + count, errors: errors + (level === 'error' ? count : 0) })
   }
   for (const [timeUnixNano, { all, errors }] of logs) add({ timeUnixNano }, { logs: all, errorLogs: errors })
+  type Points = OfDay & { readonly points: number }
   if (from === 'rows') {
-    type Points = OfDay & { readonly points: number }
     for (const each of await ask<Points>(pool, METRIC_STATISTICS, range, byDay))
       add(each, { points: each.points })
+  } else {
+    for (const { timeUnixNano, count } of await askSeries(pool, range)) {
+      const { points = 0 } = sums.get(Number(BigInt(timeUnixNano) / 1_000_000n)) ?? {}
+      add({ timeUnixNano }, { points: points + count })
+    }
   }
   return sums
+}
+
+/** What a metric of the workload was on one day, for one service. */
+export type OfSeries = OfDay & { readonly name: string; readonly count: number }
+
+/** All metrics by day and service: how many points, what counters counted, and the least, greatest and last of the others. */
+export async function askSeries(pool: pg.Pool, range: TimeRange): Promise<readonly OfSeries[]> {
+  const { limit: _, ...conditions } = inRange(range)
+  const all: OfSeries[] = []
+  for (let metric = 0; metric < METRICS; metric += 1) {
+    const name = `gen_ai.client.metric_${metric}`
+    const query = {
+      name,
+      conditions,
+      aggregates:
+        metric < METRICS / 2 ? (['count', 'increase'] as const) : (['count', 'min', 'max', 'last'] as const),
+      by: ['service'],
+      step: DAY_NS,
+      limit: null,
+    }
+    const rows = await new MetricRepository(pool).queryMetric(query, new AbortController().signal)
+    for (const [json] of ((await rows?.toArray()) ?? []) as [string][])
+      all.push({ name, ...JSON.parse(json) })
+  }
+  return all
 }

@@ -9,9 +9,9 @@ import { findMissingIndexes } from '../../src/retention/missing-indexes.ts'
 import { INDEXED_TABLES } from '../../src/retention/partition-indexes.ts'
 import { PARTITIONED_TABLES } from '../../src/retention/partitions.ts'
 import { rollUpNewestHour } from '../../src/retention/rollups/roll-up.ts'
-import { ROLLUPS } from '../../src/retention/rollups/rollup.ts'
+import { METRIC_ROLLUP, ROLLUPS } from '../../src/retention/rollups/rollup.ts'
 import { findUnfrozen } from '../../src/retention/unfrozen-partitions.ts'
-import { askAll, askSums, type TimeRange } from './ask.ts'
+import { askAll, askSeries, askSums, type TimeRange } from './ask.ts'
 import { addSums, type DaySums, differences, NO_SUMS, rowsOf } from './day-sums.ts'
 import { addDay, untilWaiting } from './load.ts'
 import { STREAM_PREFIX, type Stage } from './stage.ts'
@@ -41,6 +41,7 @@ export class Life {
   readonly options: LifeOptions
   readonly expected = new Map<number, DaySums>()
   readonly problems: string[] = []
+  #series: string | undefined
   readonly #today = Math.floor(Date.now() / DAY_MS) * DAY_MS
 
   constructor(stage: Stage, options: LifeOptions) {
@@ -110,6 +111,14 @@ export class Life {
     )
   }
 
+  /** Compares the time series of old days with what they were the first time: from points, from rollups, and when the points are gone. */
+  async checkSeries(what: string): Promise<void> {
+    const series = JSON.stringify(await askSeries(this.stage.pool, this.old))
+    this.#series ??= series
+    if (series !== this.#series) this.problems.push(`${what}: time series of metrics are not what they were`)
+    this.options.tell(`${what}: time series of metrics ${series === this.#series ? '' : 'NOT '}as they were`)
+  }
+
   /** Whether rollups answer as rows do. */
   async checkRollups(range: TimeRange): Promise<void> {
     const [rolled, ofRows] = [
@@ -126,7 +135,7 @@ export class Life {
     const client = await this.stage.pool.connect()
     const startedAt = performance.now()
     try {
-      for (const rollup of ROLLUPS)
+      for (const rollup of [...ROLLUPS, METRIC_ROLLUP])
         while ((await rollUpNewestHour(client, rollup, Math.floor(Date.now() / 60_000))).left > 0)
           this.options.signal.throwIfAborted()
     } finally {

@@ -49,11 +49,13 @@ export async function runLife(options: LifeOptions): Promise<LifeReport> {
     const undisturbedRate = await ratedLoad(life, () => life.add(life.whole, options.rows / options.days))
     tell(`${life.totalRows} rows, ${Math.round(undisturbedRate)} a second`)
     await life.check('rows', life.whole, 'rows')
+    await life.checkSeries('points')
     const open = await sizesOf(life)
     const rollUp = await life.rollUpAll()
     tell(`rolled up in ${rollUp.toFixed(0)} s`)
     await life.check('rollups', life.whole)
     await life.checkRollups(life.whole)
+    await life.checkSeries('rollups')
     await letGo()
     const close = await life.closeAll()
     tell(`indexes built and partitions frozen in ${close.toFixed(0)} s`)
@@ -61,6 +63,7 @@ export async function runLife(options: LifeOptions): Promise<LifeReport> {
 
     const aged = await ageBesideIngest(life)
     await life.check('after all of it, rollups and rows', life.whole)
+    await life.checkSeries('after all of it')
     await life.check('rows that stay', life.kept, 'rows')
     await life.check('rows that were restored', aged.restored, 'rows')
     await life.checkRollups(life.kept)
@@ -134,6 +137,7 @@ async function age(life: Life, random: Random) {
   const days = TELEMETRY_SIGNALS.flatMap((signal) => [`--retention-${signal}-days`, String(keptDays)])
   const removed = await run(['retention', 'run', '--json', ...days], 3000)
   await life.check('after the drop', life.old)
+  await life.checkSeries('after the drop')
   const left = await stage.pool.query('select count(*)::int as rows from spans where start_time < $1', [
     new Date(life.old.toMs),
   ])
@@ -145,6 +149,7 @@ async function age(life: Life, random: Random) {
   const back = await run(['archive', 'restore', '--from', from, '--to', to], 2000)
   tell(`restored ${from.slice(0, 10)}: ${back.stdout.trim()}`)
   await life.check('after the restore', life.old)
+  await life.checkSeries('after the restore')
   await life.check('the day that was restored', restored, 'rows')
   return {
     restored,
