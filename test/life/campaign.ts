@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { daySeconds, formatFigures, median } from './format-figures.ts'
+import { daySeconds, formatFigures, keptRate, median } from './format-figures.ts'
 import { runLife } from './run-life.ts'
 
 /*
@@ -64,7 +64,7 @@ const { figures, problems } = await runLife({
   tell,
 })
 const all = [...problems]
-const rate = figures.disturbedRate / figures.undisturbedRate
+const rate = keptRate(figures)
 if (!(rate >= RATE_MIN)) all.push(`ingest kept ${rate.toFixed(2)} of its rate, less than ${RATE_MIN}`)
 if (!(daySeconds(figures, days) < DAY_SECONDS_MAX)) all.push('a day takes more than a tenth of a day')
 if (!(median(figures.usageMs) < USAGE_MS_MAX)) all.push(`usage of 30 days takes over ${USAGE_MS_MAX} ms`)

@@ -11,18 +11,26 @@ export function daySeconds({ seconds }: Figures, days: number): number {
   return (rollUp / ROLLUP_SHARE + close + archive + remove) / days
 }
 
+/** What ingest kept of its rate beside all that. */
+export function keptRate({ alone, loads }: Figures): number {
+  const of = (what: 'rows' | 'seconds') => Object.values(loads).reduce((sum, load) => sum + load[what], 0)
+  return of('rows') / of('seconds') / (alone.rows / alone.seconds)
+}
+
 /** The middle one. */
 export function median(sorted: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
 export function formatFigures(figures: Figures, days: number): string {
-  const { rows, undisturbedRate, disturbedRate, seconds, usageMs, kills } = figures
+  const { rows, alone, loads, seconds, usageMs, kills } = figures
   const perDay = daySeconds(figures, days)
   const of = (value: number) => value.toFixed(value < 10 ? 1 : 0)
   const lines = [
     `${rows.toLocaleString('en')} rows of ${days} days; commands were killed ${kills} times`,
-    `ingest ${of(undisturbedRate)} rows/s alone, ${of(disturbedRate)} beside archive, drop, restore, rollups: ${(disturbedRate / undisturbedRate).toFixed(2)}`,
+    `ingest alone ${of(alone.rows / alone.seconds)} rows/s; beside ${Object.entries(loads)
+      .map(([name, { rows, seconds }]) => `${name} ${of(rows / seconds)}`)
+      .join(', ')}: ${keptRate(figures).toFixed(2)} of it`,
     `seconds for all days: ${Object.entries(seconds)
       .map(([name, value]) => `${name} ${of(value)}`)
       .join(', ')}`,

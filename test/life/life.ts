@@ -42,6 +42,7 @@ export class Life {
   readonly expected = new Map<number, DaySums>()
   readonly problems: string[] = []
   #series: string | undefined
+  #rounds = 0
   readonly #today = Math.floor(Date.now() / DAY_MS) * DAY_MS
 
   constructor(stage: Stage, options: LifeOptions) {
@@ -70,8 +71,10 @@ export class Life {
     return rows
   }
 
-  /** Adds so many rows to each day of a range, until `isEnough`. */
-  async add(range: TimeRange, rowsADay: number, round = 0, isEnough = () => false): Promise<void> {
+  /** Adds so many rows to each day of a range, other ones each time, until `isEnough`. */
+  async add(range: TimeRange, rowsADay: number, isEnough = () => false): Promise<void> {
+    const round = this.#rounds
+    this.#rounds += 1
     const { redis } = this.stage
     const { signal, seed } = this.options
     const rows = {

@@ -7,14 +7,21 @@ import { type DiskSize, diskSize, rollupSize } from './disk-sizes.ts'
 import { Life, type LifeOptions } from './life.ts'
 import { parquetSums } from './parquet-sums.ts'
 import { openStage } from './stage.ts'
-import { runStruck } from './struck-command.ts'
+import { type CommandRun, runStruck } from './struck-command.ts'
 import { DAY_MS } from './telemetry.ts'
 
-/** Rows a second that ingest wrote, and how much work beside it there was. */
+/** What ingest wrote, in which time. */
+export interface Load {
+  readonly rows: number
+  readonly seconds: number
+}
+
+/** What was measured. */
 export interface Figures {
   readonly rows: number
-  readonly undisturbedRate: number
-  readonly disturbedRate: number
+  /** Of ingest with nothing beside it, and beside each of these. */
+  readonly alone: Load
+  readonly loads: Readonly<Record<'archive' | 'remove' | 'restore', Load>>
   /** Seconds for all days. */
   readonly seconds: Readonly<Record<'rollUp' | 'close' | 'archive' | 'remove' | 'restore', number>>
   readonly kills: number
@@ -32,6 +39,8 @@ export interface LifeReport {
 
 /** Rows of a day that come late, in each round. */
 const LATE_ROWS_A_DAY = 20_000
+/** Of all rows that come late beside each step, at most. */
+const LATE_SHARE = 0.2
 const USAGE_ASKED = 30
 
 /**
@@ -46,8 +55,8 @@ export async function runLife(options: LifeOptions): Promise<LifeReport> {
     const letGo = await stage.holdUpMaintenance()
     await stage.startService()
     tell('ingesting with nothing beside it')
-    const undisturbedRate = await ratedLoad(life, () => life.add(life.whole, options.rows / options.days))
-    tell(`${life.totalRows} rows, ${Math.round(undisturbedRate)} a second`)
+    const alone = await timedLoad(life, () => life.add(life.whole, options.rows / options.days))
+    tell(`${alone.rows} rows, ${Math.round(alone.rows / alone.seconds)} a second`)
     await life.check('rows', life.whole, 'rows')
     await life.checkSeries('points')
     const open = await sizesOf(life)
@@ -61,7 +70,7 @@ export async function runLife(options: LifeOptions): Promise<LifeReport> {
     tell(`indexes built and partitions frozen in ${close.toFixed(0)} s`)
     const closed = await sizesOf(life)
 
-    const aged = await ageBesideIngest(life)
+    const aged = await age(life)
     await life.check('after all of it, rollups and rows', life.whole)
     await life.checkSeries('after all of it')
     await life.check('rows that stay', life.kept, 'rows')
@@ -76,7 +85,7 @@ export async function runLife(options: LifeOptions): Promise<LifeReport> {
       figures: {
         ...aged.figures,
         rows: life.totalRows,
-        undisturbedRate,
+        alone,
         seconds: { rollUp, close, ...aged.seconds },
         sizes,
         rollupBytes: await rollupSize(stage.pool),
@@ -88,38 +97,37 @@ export async function runLife(options: LifeOptions): Promise<LifeReport> {
   }
 }
 
-/** @returns rows a second. */
-async function ratedLoad(life: Life, load: () => Promise<void>): Promise<number> {
+/** @returns rows that were written, and in how many seconds. */
+async function timedLoad(life: Life, load: () => Promise<void>): Promise<Load> {
   const rowsBefore = life.totalRows
   const startedAt = performance.now()
   await load()
   await life.untilWritten()
-  return (life.totalRows - rowsBefore) / ((performance.now() - startedAt) / 1000)
+  return { rows: life.totalRows - rowsBefore, seconds: (performance.now() - startedAt) / 1000 }
 }
 
-/** Archives, verifies, drops and restores, killed again and again, while late rows of the days that stay come in as fast as they are written. */
-async function ageBesideIngest(life: Life) {
-  const { stage, options } = life
-  const { tell } = options
-  const random = new Random(options.seed)
+/** Does something while late rows of the days that stay come in as fast as they are written, up to a fifth of all rows. */
+async function besideIngest<T>(life: Life, work: () => Promise<T>): Promise<{ done: T; load: Load }> {
+  const { rows } = life.options
+  const rowsBefore = life.totalRows
   let isDone = false
-  const ageing = age(life, random).finally(() => {
+  const doing = work().finally(() => {
     isDone = true
   })
-  ageing.catch(() => undefined)
-  const disturbedRate = await ratedLoad(life, async () => {
-    for (let round = 1; !isDone; round += 1) await life.add(life.kept, LATE_ROWS_A_DAY, round, () => isDone)
+  doing.catch(() => undefined)
+  const isEnough = () => isDone || life.totalRows - rowsBefore > rows * LATE_SHARE
+  const load = await timedLoad(life, async () => {
+    while (!isEnough()) await life.add(life.kept, LATE_ROWS_A_DAY, isEnough)
   })
-  const aged = await ageing
-  tell(`${Math.round(disturbedRate)} rows a second were ingested beside it`)
-  const parquetBytes = await parquetBytesOf(stage.archiveFolder)
-  return { ...aged, figures: { disturbedRate, kills: aged.kills, parquetBytes } }
+  return { done: await doing, load }
 }
 
-async function age(life: Life, random: Random) {
+/** Archives, verifies, drops and restores, killed again and again, beside ingest. */
+async function age(life: Life) {
   const { stage, options } = life
-  const { tell, kills, keptDays } = options
-  const run = (args: readonly string[], killWithinMs: number, howOften = kills) =>
+  const { tell, kills } = options
+  const random = new Random(options.seed)
+  const run: RunCommand = (args, killWithinMs, howOften = kills) =>
     runStruck({
       args,
       env: stage.env,
@@ -129,33 +137,62 @@ async function age(life: Life, random: Random) {
       tell,
       afterKill: () => life.check('after the kill', life.old),
     })
+  const old = Math.floor(random.next() * ((life.old.toMs - life.old.fromMs) / DAY_MS))
+  const fromMs = life.old.fromMs + old * DAY_MS
+  const restored: TimeRange = { fromMs, toMs: fromMs + DAY_MS }
+  const archive = await besideIngest(life, () => archiveOld(life, run))
+  const remove = await besideIngest(life, () => dropOld(life, run))
+  const restore = await besideIngest(life, () => restoreDay(life, run, restored))
+  const each = <T>(of: (step: typeof archive) => T) => ({
+    archive: of(archive),
+    remove: of(remove),
+    restore: of(restore),
+  })
+  return {
+    restored,
+    seconds: each(({ done }) => done.seconds),
+    figures: {
+      loads: each(({ load }) => load),
+      kills: [archive, remove, restore].reduce((sum, { done }) => sum + done.kills, 0),
+      parquetBytes: await parquetBytesOf(stage.archiveFolder),
+    },
+  }
+}
+
+type RunCommand = (args: readonly string[], killWithinMs: number, kills?: number) => Promise<CommandRun>
+
+async function archiveOld(life: Life, run: RunCommand): Promise<CommandRun> {
+  const { tell } = life.options
   const archived = await run(['archive', 'run', '--before', new Date(life.old.toMs).toISOString()], 20_000)
   tell(`archived: ${archived.stdout.trim()}`)
-  life.compare('archives, as DuckDB reads them', life.old, await parquetSums(stage.archiveFolder))
+  life.compare('archives, as DuckDB reads them', life.old, await parquetSums(life.stage.archiveFolder))
   await run(['archive', 'verify'], 0, 0)
   tell('archives verified')
+  return archived
+}
+
+async function dropOld(life: Life, run: RunCommand): Promise<CommandRun> {
+  const { keptDays } = life.options
   const days = TELEMETRY_SIGNALS.flatMap((signal) => [`--retention-${signal}-days`, String(keptDays)])
   const removed = await run(['retention', 'run', '--json', ...days], 3000)
   await life.check('after the drop', life.old)
   await life.checkSeries('after the drop')
-  const left = await stage.pool.query('select count(*)::int as rows from spans where start_time < $1', [
-    new Date(life.old.toMs),
-  ])
-  if (left.rows[0].rows > 0) life.problems.push(`${left.rows[0].rows} old spans are left`)
-  const dayMs =
-    life.old.fromMs + Math.floor((random.next() * (life.old.toMs - life.old.fromMs)) / DAY_MS) * DAY_MS
-  const restored: TimeRange = { fromMs: dayMs, toMs: dayMs + DAY_MS }
-  const [from, to] = [new Date(dayMs).toISOString(), new Date(dayMs + DAY_MS).toISOString()]
+  const { rows } = await life.stage.pool.query(
+    'select count(*)::int as rows from spans where start_time < $1',
+    [new Date(life.old.toMs)],
+  )
+  if (rows[0].rows > 0) life.problems.push(`${rows[0].rows} old spans are left`)
+  return removed
+}
+
+async function restoreDay(life: Life, run: RunCommand, day: TimeRange): Promise<CommandRun> {
+  const [from, to] = [new Date(day.fromMs).toISOString(), new Date(day.toMs).toISOString()]
   const back = await run(['archive', 'restore', '--from', from, '--to', to], 2000)
-  tell(`restored ${from.slice(0, 10)}: ${back.stdout.trim()}`)
+  life.options.tell(`restored ${from.slice(0, 10)}: ${back.stdout.trim()}`)
   await life.check('after the restore', life.old)
   await life.checkSeries('after the restore')
-  await life.check('the day that was restored', restored, 'rows')
-  return {
-    restored,
-    kills: archived.kills + removed.kills + back.kills,
-    seconds: { archive: archived.seconds, remove: removed.seconds, restore: back.seconds },
-  }
+  await life.check('the day that was restored', day, 'rows')
+  return back
 }
 
 async function sizesOf({ stage }: Life): Promise<Readonly<Record<TelemetrySignal, DiskSize>>> {
