@@ -116,11 +116,15 @@ create table metric_rollup_hours (
   increase double precision,
   first_value double precision,
   last_value double precision,
+  last_entry_ms bigint,
+  last_entry_seq bigint,
+  last_record_index integer,
   distribution json
 );
 
 comment on column metric_rollup_hours.count is 'points';
 comment on column metric_rollup_hours.increase is 'of cumulative temporality: since first_value';
+comment on column metric_rollup_hours.last_entry_ms is 'of the entry of the last point: of several series whose last points have one time, the one that came last is the last';
 comment on column metric_rollup_hours.distribution is 'of histograms and summaries, which have no values: the first and the last point, what was measured since the first, the newest quantiles';
 
 create table metric_rollup_days (like metric_rollup_hours including comments);

@@ -522,6 +522,9 @@ create table metric_rollup_days (
   increase double precision,
   first_value double precision,
   last_value double precision,
+  last_entry_ms bigint,
+  last_entry_seq bigint,
+  last_record_index integer,
   distribution json
 );
 
@@ -539,6 +542,9 @@ create table metric_rollup_hours (
   increase double precision,
   first_value double precision,
   last_value double precision,
+  last_entry_ms bigint,
+  last_entry_seq bigint,
+  last_record_index integer,
   distribution json
 );
 
@@ -1440,11 +1446,15 @@ comment on column metric_rollup_days.distribution is 'of histograms and summarie
 
 comment on column metric_rollup_days.increase is 'of cumulative temporality: since first_value';
 
+comment on column metric_rollup_days.last_entry_ms is 'of the entry of the last point: of several series whose last points have one time, the one that came last is the last';
+
 comment on column metric_rollup_hours.count is 'points';
 
 comment on column metric_rollup_hours.distribution is 'of histograms and summaries, which have no values: the first and the last point, what was measured since the first, the newest quantiles';
 
 comment on column metric_rollup_hours.increase is 'of cumulative temporality: since first_value';
+
+comment on column metric_rollup_hours.last_entry_ms is 'of the entry of the last point: of several series whose last points have one time, the one that came last is the last';
 
 comment on column removals.bytes is 'of kind rows: estimated; they come back when the partition goes';
 

