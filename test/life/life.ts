@@ -55,6 +55,11 @@ export class Life {
     return { fromMs: this.#today - this.options.days * DAY_MS, toMs: this.#today }
   }
 
+  /** What is ingested while the days before are aged. */
+  get today(): TimeRange {
+    return { fromMs: this.#today, toMs: this.#today + DAY_MS }
+  }
+
   /** Days that are past their retention all the time the campaign takes, also over a midnight. */
   get old(): TimeRange {
     return { ...this.whole, toMs: this.#today - (this.options.keptDays + 1) * DAY_MS }
@@ -71,8 +76,8 @@ export class Life {
     return rows
   }
 
-  /** Adds so many rows to each day of a range, other ones each time, until `isEnough`. */
-  async add(range: TimeRange, rowsADay: number, isEnough = () => false): Promise<void> {
+  /** Adds so many rows to each day of a range, other ones each time. */
+  async add(range: TimeRange, rowsADay: number): Promise<void> {
     const round = this.#rounds
     this.#rounds += 1
     const { redis } = this.stage
@@ -82,7 +87,7 @@ export class Life {
       logs: Math.round(rowsADay * SHARES.logs),
       metrics: Math.round(rowsADay * SHARES.metrics),
     }
-    for (let dayMs = range.fromMs; dayMs < range.toMs && !isEnough(); dayMs += DAY_MS) {
+    for (let dayMs = range.fromMs; dayMs < range.toMs; dayMs += DAY_MS) {
       const load = { redis, streamPrefix: STREAM_PREFIX, signal }
       const sums = await addDay(load, { dayMs, seed: seed + 7919 * round }, rows)
       this.expected.set(dayMs, addSums(this.expected.get(dayMs) ?? NO_SUMS, sums))

@@ -37,10 +37,12 @@ export interface LifeReport {
   readonly problems: readonly string[]
 }
 
-/** Rows of a day that come late, in each round. */
-const LATE_ROWS_A_DAY = 20_000
-/** Of all rows that come late beside each step, at most. */
-const LATE_SHARE = 0.2
+/** Of the days that stay, after these were closed. */
+const LATE_ROWS_A_DAY = 2000
+/** Rows of today that come at once, */
+const ROWS_AT_ONCE = 100_000
+/** and those beside each step, at most, as a share of all. */
+const SHARE_BESIDE = 0.2
 const USAGE_ASKED = 30
 
 /**
@@ -70,8 +72,10 @@ export async function runLife(options: LifeOptions): Promise<LifeReport> {
     tell(`indexes built and partitions frozen in ${close.toFixed(0)} s`)
     const closed = await sizesOf(life)
 
+    await life.add(life.kept, LATE_ROWS_A_DAY)
     const aged = await age(life)
     await life.check('after all of it, rollups and rows', life.whole)
+    await life.check('today', life.today)
     await life.checkSeries('after all of it')
     await life.check('rows that stay', life.kept, 'rows')
     await life.check('rows that were restored', aged.restored, 'rows')
@@ -106,7 +110,7 @@ async function timedLoad(life: Life, load: () => Promise<void>): Promise<Load> {
   return { rows: life.totalRows - rowsBefore, seconds: (performance.now() - startedAt) / 1000 }
 }
 
-/** Does something while late rows of the days that stay come in as fast as they are written, up to a fifth of all rows. */
+/** Does something while rows of today come in as fast as they are written, up to a fifth of all rows. */
 async function besideIngest<T>(life: Life, work: () => Promise<T>): Promise<{ done: T; load: Load }> {
   const { rows } = life.options
   const rowsBefore = life.totalRows
@@ -115,9 +119,9 @@ async function besideIngest<T>(life: Life, work: () => Promise<T>): Promise<{ do
     isDone = true
   })
   doing.catch(() => undefined)
-  const isEnough = () => isDone || life.totalRows - rowsBefore > rows * LATE_SHARE
+  const isEnough = () => isDone || life.totalRows - rowsBefore > rows * SHARE_BESIDE
   const load = await timedLoad(life, async () => {
-    while (!isEnough()) await life.add(life.kept, LATE_ROWS_A_DAY, isEnough)
+    while (!isEnough()) await life.add(life.today, ROWS_AT_ONCE)
   })
   return { done: await doing, load }
 }

@@ -3,6 +3,7 @@ import { archivePartition } from '../../retention/archive/archive-partition.ts'
 import { CLOSED_AFTER_MS } from '../../retention/index-keeper.ts'
 import { listPartitions } from '../../retention/list-partitions.ts'
 import { PARTITIONED_TABLES, type PartitionedTable } from '../../retention/partitions.ts'
+import { giveWay } from '../give-way.ts'
 import { formatBytes, formatCount } from '../text-table.ts'
 import { withPool } from '../with-pool.ts'
 import { addArchiveSettings, addTableFlag, parseMs, storageOf, withServers } from './archive-flags.ts'
@@ -39,6 +40,7 @@ export function runCommandOfArchive(): Command {
 }
 
 async function run({ before, table: tables = PARTITIONED_TABLES, json, ...flags }: RunFlags): Promise<void> {
+  giveWay()
   const use = { name: 'archive', connections: 2, relation: 'archives' }
   await withPool(flags, use, async ({ pool, settings, signal }) => {
     const storage = storageOf(settings)

@@ -3,6 +3,7 @@ import { loadSettings } from '../../config.ts'
 import { messageOf, ObservatoryError } from '../../errors.ts'
 import { readManifest } from '../../retention/archive/archive-manifest.ts'
 import { verifyArchive } from '../../retention/archive/verify-archive.ts'
+import { giveWay } from '../give-way.ts'
 import { EXIT_FAILED } from '../report-error.ts'
 import { runCommand } from '../run-command.ts'
 import { formatCount } from '../text-table.ts'
@@ -38,6 +39,7 @@ async function verify(
   given: readonly string[],
   { table, from, to, json, ...flags }: ArchiveFlags,
 ): Promise<void> {
+  giveWay()
   const { settings } = loadSettings({ flags: { ...flags } })
   const storage = storageOf(settings)
   await runCommand(settings, async ({ stopping }) => {

@@ -2,6 +2,7 @@ import { messageOf, ObservatoryError } from '../../errors.ts'
 import { createRemovalHooks } from '../../retention/create-removal-hooks.ts'
 import { withRetentionSession } from '../../retention/retention-session.ts'
 import { type RetentionEvent, runRetention } from '../../retention/run-retention.ts'
+import { giveWay } from '../give-way.ts'
 import { EXIT_FAILED } from '../report-error.ts'
 import { Progress } from '../send/progress.ts'
 import { removalTable, type ShownRemoval, shortName, totalsOf, totalsText } from './removal-table.ts'
@@ -18,6 +19,7 @@ interface LeftRemoval {
  * @throws ObservatoryError ERR_USAGE when another process does it.
  */
 export async function runRetentionNow(flags: object, json: boolean): Promise<void> {
+  giveWay()
   await withRetention(flags, async ({ pool, policy, settings, signal }) => {
     const progress = new Progress(process.stderr)
     const removed: ShownRemoval[] = []
