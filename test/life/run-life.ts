@@ -7,7 +7,7 @@ import { type DiskSize, diskSize, rollupSize } from './disk-sizes.ts'
 import { Life, type LifeOptions } from './life.ts'
 import { parquetSums } from './parquet-sums.ts'
 import { openStage } from './stage.ts'
-import { type CommandRun, runStruck } from './struck-command.ts'
+import { type CommandRun, runToEnd, strike } from './struck-command.ts'
 import { DAY_MS } from './telemetry.ts'
 
 /** What ingest wrote, in which time. */
@@ -126,28 +126,43 @@ async function besideIngest<T>(life: Life, work: () => Promise<T>): Promise<{ do
   return { done: await doing, load }
 }
 
-/** Archives, verifies, drops and restores, killed again and again, beside ingest. */
+/** Archives, verifies, drops and restores beside ingest: killed again and again, then to the end, which is what is measured. */
 async function age(life: Life) {
   const { stage, options } = life
-  const { tell, kills } = options
+  const { tell } = options
   const random = new Random(options.seed)
-  const run: RunCommand = (args, killWithinMs, howOften = kills) =>
-    runStruck({
-      args,
-      env: stage.env,
-      kills: howOften,
-      random,
-      killWithinMs,
-      tell,
-      afterKill: () => life.check('after the kill', life.old),
-    })
-  const old = Math.floor(random.next() * ((life.old.toMs - life.old.fromMs) / DAY_MS))
-  const fromMs = life.old.fromMs + old * DAY_MS
-  const restored: TimeRange = { fromMs, toMs: fromMs + DAY_MS }
-  const archive = await besideIngest(life, () => archiveOld(life, run))
-  const remove = await besideIngest(life, () => dropOld(life, run))
-  const restore = await besideIngest(life, () => restoreDay(life, run, restored))
-  const each = <T>(of: (step: typeof archive) => T) => ({
+  let kills = 0
+  const run = async (args: readonly string[], killWithinMs: number): Promise<Step> => {
+    const command = { args, env: stage.env, kills: options.kills, random, killWithinMs, tell }
+    const afterKill = () => life.check('after the kill', life.old)
+    kills += (await besideIngest(life, () => strike({ ...command, afterKill }))).done
+    const step = await besideIngest(life, () => runToEnd(command))
+    tell(`observatory ${args.slice(0, 2).join(' ')}: done in ${step.done.seconds.toFixed(0)} s`)
+    return step
+  }
+  const archive = await run(['archive', 'run', '--before', new Date(life.old.toMs).toISOString()], 20_000)
+  life.compare('archives, as DuckDB reads them', life.old, await parquetSums(stage.archiveFolder))
+  await runToEnd({ args: ['archive', 'verify'], env: stage.env })
+  tell('archives verified')
+
+  const days = TELEMETRY_SIGNALS.flatMap((signal) => [`--retention-${signal}-days`, String(options.keptDays)])
+  const remove = await run(['retention', 'run', '--json', ...days], 3000)
+  await checkDropped(life)
+
+  const nth = Math.floor(random.next() * ((life.old.toMs - life.old.fromMs) / DAY_MS))
+  const restored: TimeRange = {
+    fromMs: life.old.fromMs + nth * DAY_MS,
+    toMs: life.old.fromMs + (nth + 1) * DAY_MS,
+  }
+  const [from, to] = [restored.fromMs, restored.toMs].map((ms) => new Date(ms).toISOString()) as [
+    string,
+    string,
+  ]
+  const restore = await run(['archive', 'restore', '--from', from, '--to', to], 2000)
+  await life.check('after the restore', life.old)
+  await life.checkSeries('after the restore')
+  await life.check('the day that was restored', restored, 'rows')
+  const each = <T>(of: (step: Step) => T) => ({
     archive: of(archive),
     remove: of(remove),
     restore: of(restore),
@@ -157,28 +172,19 @@ async function age(life: Life) {
     seconds: each(({ done }) => done.seconds),
     figures: {
       loads: each(({ load }) => load),
-      kills: [archive, remove, restore].reduce((sum, { done }) => sum + done.kills, 0),
+      kills,
       parquetBytes: await parquetBytesOf(stage.archiveFolder),
     },
   }
 }
 
-type RunCommand = (args: readonly string[], killWithinMs: number, kills?: number) => Promise<CommandRun>
-
-async function archiveOld(life: Life, run: RunCommand): Promise<CommandRun> {
-  const { tell } = life.options
-  const archived = await run(['archive', 'run', '--before', new Date(life.old.toMs).toISOString()], 20_000)
-  tell(`archived: ${archived.stdout.trim()}`)
-  life.compare('archives, as DuckDB reads them', life.old, await parquetSums(life.stage.archiveFolder))
-  await run(['archive', 'verify'], 0, 0)
-  tell('archives verified')
-  return archived
+/** A command that has run to its end, and what was ingested meanwhile. */
+interface Step {
+  readonly done: CommandRun
+  readonly load: Load
 }
 
-async function dropOld(life: Life, run: RunCommand): Promise<CommandRun> {
-  const { keptDays } = life.options
-  const days = TELEMETRY_SIGNALS.flatMap((signal) => [`--retention-${signal}-days`, String(keptDays)])
-  const removed = await run(['retention', 'run', '--json', ...days], 3000)
+async function checkDropped(life: Life): Promise<void> {
   await life.check('after the drop', life.old)
   await life.checkSeries('after the drop')
   const { rows } = await life.stage.pool.query(
@@ -186,17 +192,6 @@ async function dropOld(life: Life, run: RunCommand): Promise<CommandRun> {
     [new Date(life.old.toMs)],
   )
   if (rows[0].rows > 0) life.problems.push(`${rows[0].rows} old spans are left`)
-  return removed
-}
-
-async function restoreDay(life: Life, run: RunCommand, day: TimeRange): Promise<CommandRun> {
-  const [from, to] = [new Date(day.fromMs).toISOString(), new Date(day.toMs).toISOString()]
-  const back = await run(['archive', 'restore', '--from', from, '--to', to], 2000)
-  life.options.tell(`restored ${from.slice(0, 10)}: ${back.stdout.trim()}`)
-  await life.check('after the restore', life.old)
-  await life.checkSeries('after the restore')
-  await life.check('the day that was restored', day, 'rows')
-  return back
 }
 
 async function sizesOf({ stage }: Life): Promise<Readonly<Record<TelemetrySignal, DiskSize>>> {

@@ -22,13 +22,12 @@ export interface StruckCommand {
 
 export interface CommandRun {
   readonly stdout: string
-  /** Of the run that was let to its end. */
+  /** Of the last run. */
   readonly seconds: number
-  readonly kills: number
 }
 
-/** Runs a command that is killed (SIGKILL) at moments drawn from the seed, again until it is done. */
-export async function runStruck(command: StruckCommand): Promise<CommandRun> {
+/** Starts a command, and kills it (SIGKILL) at a moment drawn from the seed, as often as it is told. @returns how often it was killed before it was done. */
+export async function strike(command: StruckCommand): Promise<number> {
   const { args, kills, random, killWithinMs, afterKill, tell } = command
   let killed = 0
   for (let n = 0; n < kills; n += 1) {
@@ -42,16 +41,21 @@ export async function runStruck(command: StruckCommand): Promise<CommandRun> {
     tell(`killed observatory ${args.slice(0, 2).join(' ')} after ${Math.round(afterMs)} ms`)
     await afterKill()
   }
+  return killed
+}
+
+/** Runs a command until it has nothing left to do. */
+export async function runToEnd(command: Pick<StruckCommand, 'args' | 'env'>): Promise<CommandRun> {
   let lastWords = ''
   for (let n = 0; n < RUNS_MAX; n += 1) {
     const { code, stdout, stderr, seconds } = await run(command)
-    if (code === 0) return { stdout, seconds, kills: killed }
+    if (code === 0) return { stdout, seconds }
     lastWords = stderr
   }
-  throw new Error(`observatory ${args.join(' ')} did not succeed: ${lastWords}`)
+  throw new Error(`observatory ${command.args.join(' ')} did not succeed: ${lastWords}`)
 }
 
-async function run({ args, env }: StruckCommand, killAfterMs?: number) {
+async function run({ args, env }: Pick<StruckCommand, 'args' | 'env'>, killAfterMs?: number) {
   const startedAt = performance.now()
   const child = spawn(process.execPath, [LAUNCHER, ...args], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },

@@ -2,6 +2,7 @@ import { Argument, Command } from 'commander'
 import { ObservatoryError } from '../../errors.ts'
 import { readManifest } from '../../retention/archive/archive-manifest.ts'
 import { restoreArchive } from '../../retention/archive/restore-archive.ts'
+import { giveWay } from '../give-way.ts'
 import { formatCount } from '../text-table.ts'
 import { withPool } from '../with-pool.ts'
 import {
@@ -53,6 +54,7 @@ async function restore(
       'ERR_USAGE',
       'Archives that are named go without --from, --to, --table and --all',
     )
+  giveWay()
   const use = { name: 'archive', connections: 2, relation: 'archives' }
   await withPool(flags, use, async ({ pool, settings, signal }) => {
     const storage = storageOf(settings)
