@@ -8,7 +8,7 @@ const EXAMPLES = `
 An archive is a folder with the rows of one partition as Parquet or NDJSON, what they
 refer to, and a manifest with counts and checksums, which is written last. It is read
 back before it counts. Any tool reads the Parquet: DuckDB, pandas, Spark. All of
-this lets whatever else the machine does go first (nice 10).
+this lets whatever else the machine does go first (nice 19).
 
 Examples:
   observatory archive run --archive-url /var/lib/observatory/archives

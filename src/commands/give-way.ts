@@ -6,7 +6,7 @@ import { constants, setPriority } from 'node:os'
  */
 export function giveWay(): void {
   try {
-    setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+    setPriority(constants.priority.PRIORITY_LOW)
   } catch {
     // Then it runs as all others do.
   }
