@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { addArchiveSettings } from './archive/archive-flags.ts'
 import { type EraseFlags, runErase } from './erase/run-erase.ts'
-import { addSettings } from './setting-flags.ts'
 
 const EXAMPLES = `
 What goes: every trace in which a span or log record names the user or session, whole,
@@ -39,20 +39,13 @@ export function eraseCommand(): Command {
         .default(30),
     )
     .option('--json', 'as JSON')
-  return addSettings(command, [
+  return addArchiveSettings(command, [
     'databaseUrl',
     'redisUrl',
     'dataDir',
     'startupTimeoutMs',
     'streamPrefix',
     'consumerGroup',
-    'archiveUrl',
-    'archiveS3Endpoint',
-    'archiveS3Region',
-    'archiveS3KeyId',
-    'archiveS3SecretKey',
-    'shutdownTimeoutMs',
-    'logLevel',
   ])
     .addHelpText('after', EXAMPLES)
     .action(async (flags: EraseFlags) => runErase(flags))

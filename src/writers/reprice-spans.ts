@@ -4,6 +4,7 @@ import { isModelCall } from '../models/model-call.ts'
 import { dollarsOf, picodollarsOf } from '../models/prices/call-cost.ts'
 import type { PriceList } from '../models/prices/price-list.ts'
 import { listPartitions, type Partition } from '../retention/list-partitions.ts'
+import { tryToLockReprice } from '../retention/reprice-lock.ts'
 import { markChanged } from '../retention/rollups/changed-minutes.ts'
 
 const MINUTE_MS = 60_000
@@ -62,10 +63,7 @@ export async function repriceSpans(client: pg.ClientBase, options: RepriceOption
 }
 
 async function lock(client: pg.ClientBase): Promise<void> {
-  const { rows } = await client.query<{ locked: boolean }>(
-    `select pg_try_advisory_lock(hashtextextended('observatory reprice', 0)) as locked`,
-  )
-  if (rows[0]?.locked !== true)
+  if (!(await tryToLockReprice(client)))
     throw new ObservatoryError('ERR_USAGE', 'Another reprice is running on this database; wait for its end')
 }
 

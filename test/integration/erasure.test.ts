@@ -26,11 +26,10 @@ import { withErasureSession } from '../../src/retention/erasure/erasure-session.
 import { type ErasureReport, runErasure } from '../../src/retention/erasure/run-erasure.ts'
 import { listPartitions } from '../../src/retention/list-partitions.ts'
 import { PARTITIONED_TABLES } from '../../src/retention/partitions.ts'
-import { rollUpNewestHour } from '../../src/retention/rollups/roll-up.ts'
-import { METRIC_ROLLUP, ROLLUPS } from '../../src/retention/rollups/rollup.ts'
 import { urlOfDatabase, withPostgres } from '../helpers/postgres.ts'
 import { readParquet } from '../helpers/read-parquet.ts'
 import { retentionPolicy, runOnce } from '../helpers/retention-run.ts'
+import { rollUpAll } from '../helpers/roll-up-all.ts'
 import { startS3Server } from '../helpers/s3-server.ts'
 import { createTestDatabase } from '../helpers/test-database.ts'
 import { ANN, allRows, BOB, recordsOf, tablesWith, traceOf, writeRecords } from '../helpers/two-people.ts'
@@ -101,12 +100,7 @@ async function archiveDay(pool: pg.Pool, archiveUrl: string): Promise<void> {
       await archivePartition(context, { table, ...partition })
 }
 
-async function rollUp(pool: pg.Pool): Promise<void> {
-  const client = await pool.connect()
-  for (const rollup of [...ROLLUPS, METRIC_ROLLUP])
-    while ((await rollUpNewestHour(client, rollup, Math.floor(Date.now() / 60_000))).left > 0);
-  client.release()
-}
+const rollUp = (pool: pg.Pool) => rollUpAll(pool, Math.floor(Date.now() / 60_000))
 
 async function createWorld(): Promise<World> {
   const name = `${template}_${worlds.length}`

@@ -20,12 +20,11 @@ import { archivesWithin, readManifest } from '../../src/retention/archive/archiv
 import { FolderStorage } from '../../src/retention/archive/folder-storage.ts'
 import { restoreArchive } from '../../src/retention/archive/restore-archive.ts'
 import { createRemovalHooks } from '../../src/retention/create-removal-hooks.ts'
-import { rollUpNewestHour } from '../../src/retention/rollups/roll-up.ts'
-import { METRIC_ROLLUP, ROLLUPS } from '../../src/retention/rollups/rollup.ts'
 import { LogWriter } from '../../src/writers/log-writer.ts'
 import { MetricWriter } from '../../src/writers/metric-writer.ts'
 import { TraceWriter } from '../../src/writers/trace-writer.ts'
 import { retentionPolicy, runOnce } from '../helpers/retention-run.ts'
+import { rollUpAll } from '../helpers/roll-up-all.ts'
 import { createTestDatabase } from '../helpers/test-database.ts'
 
 /*
@@ -96,15 +95,7 @@ async function writePoints(day: number): Promise<void> {
   await once(writer, 'finish')
 }
 
-async function rollUp(): Promise<void> {
-  const client = await pool.connect()
-  try {
-    for (const rollup of [...ROLLUPS, METRIC_ROLLUP])
-      while ((await rollUpNewestHour(client, rollup, Math.floor((TODAY + 2 * DAY_MS) / 60_000))).left > 0);
-  } finally {
-    client.release()
-  }
-}
+const rollUp = () => rollUpAll(pool, Math.floor((TODAY + 2 * DAY_MS) / 60_000))
 
 async function answers(filter: Partial<RecordFilter> = {}): Promise<unknown> {
   const signal = new AbortController().signal

@@ -8,9 +8,8 @@ import type { Aggregate } from '../../src/repositories/metrics/aggregates.ts'
 import type { MetricQuery } from '../../src/repositories/metrics/metric-query.ts'
 import { keepMetricRollups } from '../../src/retention/rollups/metrics/keep-metric-rollups.ts'
 import { returnMetricRollups } from '../../src/retention/rollups/metrics/return-metric-rollups.ts'
-import { rollUpNewestHour } from '../../src/retention/rollups/roll-up.ts'
-import { METRIC_ROLLUP } from '../../src/retention/rollups/rollup.ts'
 import { MetricWriter } from '../../src/writers/metric-writer.ts'
+import { rollUpAll } from '../helpers/roll-up-all.ts'
 import { createTestDatabase, type TestDatabase } from '../helpers/test-database.ts'
 
 const MINUTE = 60_000_000_000n
@@ -254,14 +253,7 @@ async function write(records: readonly object[]): Promise<void> {
   await once(writer, 'finish')
 }
 
-async function rollUp(before: number): Promise<void> {
-  const client = await pool.connect()
-  try {
-    while ((await rollUpNewestHour(client, METRIC_ROLLUP, before)).left > 0);
-  } finally {
-    client.release()
-  }
-}
+const rollUp = (before: number) => rollUpAll(pool, before)
 
 async function answer(query: MetricQuery, repository = metrics): Promise<unknown[]> {
   const rows = await repository.queryMetric(query, new AbortController().signal)

@@ -15,12 +15,11 @@ import { listArchiveIds, readManifest } from '../../src/retention/archive/archiv
 import { FolderStorage } from '../../src/retention/archive/folder-storage.ts'
 import { createRemovalHooks } from '../../src/retention/create-removal-hooks.ts'
 import type { RetentionPolicy } from '../../src/retention/retention-policy.ts'
-import { rollUpNewestHour } from '../../src/retention/rollups/roll-up.ts'
-import { ROLLUPS } from '../../src/retention/rollups/rollup.ts'
 import type { RunRetentionOptions } from '../../src/retention/run-retention.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { addLogs, addSpans, dayOf, makeDay } from '../helpers/old-telemetry.ts'
 import { CREATE_SUMS, retentionPolicy as policy, runOnce, SUMMING_HOOKS } from '../helpers/retention-run.ts'
+import { rollUpAll } from '../helpers/roll-up-all.ts'
 import { createTestDatabase, type TestDatabase } from '../helpers/test-database.ts'
 
 const HOUR = 3_600_000
@@ -176,15 +175,7 @@ describe('a process that dies', () => {
     return { answers, archived }
   }
 
-  async function rollUp(): Promise<void> {
-    const client = await pool.connect()
-    try {
-      for (const rollup of ROLLUPS)
-        while ((await rollUpNewestHour(client, rollup, Math.floor(NOW / 60_000))).left > 0);
-    } finally {
-      client.release()
-    }
-  }
+  const rollUp = () => rollUpAll(pool, Math.floor(NOW / 60_000))
 
   test(`anywhere while rows are archived, kept in rollups and dropped, is followed by one that finishes: every number stays`, async () => {
     const folder = await mkdtemp(join(tmpdir(), 'retention-deaths-'))

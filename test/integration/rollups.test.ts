@@ -12,10 +12,10 @@ import {
   StatisticsRepository,
 } from '../../src/repositories/statistics-repository.ts'
 import { keepRollups } from '../../src/retention/rollups/keep-rollups.ts'
-import { rollUpNewestHour } from '../../src/retention/rollups/roll-up.ts'
-import { LOG_ROLLUP, SPAN_ROLLUP } from '../../src/retention/rollups/rollup.ts'
+import { SPAN_ROLLUP } from '../../src/retention/rollups/rollup.ts'
 import { LogWriter } from '../../src/writers/log-writer.ts'
 import { TraceWriter } from '../../src/writers/trace-writer.ts'
+import { rollUpAll } from '../helpers/roll-up-all.ts'
 import { createTestDatabase, type TestDatabase } from '../helpers/test-database.ts'
 
 const MINUTE = 60_000_000_000n
@@ -145,16 +145,7 @@ async function write(kind: 'spans' | 'logs', records: readonly object[]): Promis
   await once(writer, 'finish')
 }
 
-async function rollUp(before: number): Promise<void> {
-  const client = await pool.connect()
-  try {
-    for (const rollup of [SPAN_ROLLUP, LOG_ROLLUP]) {
-      while ((await rollUpNewestHour(client, rollup, before)).left > 0);
-    }
-  } finally {
-    client.release()
-  }
-}
+const rollUp = (before: number) => rollUpAll(pool, before)
 
 async function answer(source: GroupedSource, filter: RecordFilter, grouping: Grouping): Promise<unknown[]> {
   const rows = await statistics.streamGroups(source, filter, {

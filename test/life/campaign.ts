@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
-import { daySeconds, formatFigures, keptRate, median } from './format-figures.ts'
+import { median } from '../../src/commands/bench/statistics.ts'
+import { daySeconds, formatFigures, keptRate } from './format-figures.ts'
 import { runLife } from './run-life.ts'
 
 /*

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { TelemetrySignal } from '../../src/models/telemetry-signal.ts'
+import type { PartitionedTable } from '../../src/retention/partitions.ts'
 
 /** Bytes on disk of what rows of a signal take: in their table, in its indexes, and in the tables beside and what is too large for a row. */
 export interface DiskSize {
@@ -9,11 +10,12 @@ export interface DiskSize {
   readonly total: number
 }
 
-const TABLES: Readonly<Record<TelemetrySignal, readonly [string, ...string[]]>> = {
+/** The tables of a signal, that of its rows first. */
+export const TABLES = {
   traces: ['spans', 'span_contents'],
   logs: ['log_records', 'log_contents'],
   metrics: ['metric_points'],
-}
+} as const satisfies Readonly<Record<TelemetrySignal, readonly PartitionedTable[]>>
 
 const SIZE = `
   select coalesce(sum(pg_relation_size(inhrelid)) filter (where parent = ($1::text[])[1]), 0)::float8 as heap,

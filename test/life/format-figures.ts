@@ -1,3 +1,4 @@
+import { median } from '../../src/commands/bench/statistics.ts'
 import { TELEMETRY_SIGNALS } from '../../src/models/telemetry-signal.ts'
 import type { Figures } from './run-life.ts'
 
@@ -15,11 +16,6 @@ export function daySeconds({ seconds }: Figures, days: number): number {
 export function keptRate({ alone, loads }: Figures): number {
   const of = (what: 'rows' | 'seconds') => Object.values(loads).reduce((sum, load) => sum + load[what], 0)
   return of('rows') / of('seconds') / (alone.rows / alone.seconds)
-}
-
-/** The middle one. */
-export function median(sorted: readonly number[]): number {
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
 export function formatFigures(figures: Figures, days: number): string {

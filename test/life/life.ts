@@ -8,9 +8,8 @@ import { CLOSED_AFTER_MS, IndexKeeper } from '../../src/retention/index-keeper.t
 import { findMissingIndexes } from '../../src/retention/missing-indexes.ts'
 import { INDEXED_TABLES } from '../../src/retention/partition-indexes.ts'
 import { PARTITIONED_TABLES } from '../../src/retention/partitions.ts'
-import { rollUpNewestHour } from '../../src/retention/rollups/roll-up.ts'
-import { METRIC_ROLLUP, ROLLUPS } from '../../src/retention/rollups/rollup.ts'
 import { findUnfrozen } from '../../src/retention/unfrozen-partitions.ts'
+import { rollUpAll } from '../helpers/roll-up-all.ts'
 import { askAll, askSeries, askSums, type TimeRange } from './ask.ts'
 import { addSums, type DaySums, differences, NO_SUMS, rowsOf } from './day-sums.ts'
 import { addDay, untilWaiting } from './load.ts'
@@ -140,15 +139,8 @@ export class Life {
 
   /** Makes all rollups that are due without a pause, while the keepers of services are held up. @returns seconds. */
   async rollUpAll(): Promise<number> {
-    const client = await this.stage.pool.connect()
     const startedAt = performance.now()
-    try {
-      for (const rollup of [...ROLLUPS, METRIC_ROLLUP])
-        while ((await rollUpNewestHour(client, rollup, Math.floor(Date.now() / 60_000))).left > 0)
-          this.options.signal.throwIfAborted()
-    } finally {
-      client.release()
-    }
+    await rollUpAll(this.stage.pool, Math.floor(Date.now() / 60_000), this.options.signal)
     return (performance.now() - startedAt) / 1000
   }
 

@@ -3,7 +3,7 @@ import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../../src/models/teleme
 import { filesOf, listArchiveIds, readManifest } from '../../src/retention/archive/archive-manifest.ts'
 import { FolderStorage } from '../../src/retention/archive/folder-storage.ts'
 import type { TimeRange } from './ask.ts'
-import { type DiskSize, diskSize, rollupSize } from './disk-sizes.ts'
+import { type DiskSize, diskSize, rollupSize, TABLES } from './disk-sizes.ts'
 import { Life, type LifeOptions } from './life.ts'
 import { parquetSums } from './parquet-sums.ts'
 import { openStage } from './stage.ts'
@@ -200,24 +200,13 @@ async function sizesOf({ stage }: Life): Promise<Readonly<Record<TelemetrySignal
   return sizes
 }
 
-const TABLES_OF: Readonly<
-  Record<
-    TelemetrySignal,
-    readonly ('spans' | 'span_contents' | 'log_records' | 'log_contents' | 'metric_points')[]
-  >
-> = {
-  traces: ['spans', 'span_contents'],
-  logs: ['log_records', 'log_contents'],
-  metrics: ['metric_points'],
-}
-
 /** Bytes a row in archives. */
 async function parquetBytesOf(folder: string): Promise<Readonly<Record<TelemetrySignal, number>>> {
   const storage = new FolderStorage(folder)
   const each = {} as Record<TelemetrySignal, number>
   for (const signal of TELEMETRY_SIGNALS) {
     let [bytes, rows] = [0, 0]
-    for (const [index, table] of TABLES_OF[signal].entries())
+    for (const [index, table] of TABLES[signal].entries())
       for (const id of await listArchiveIds(storage, table)) {
         const manifest = await readManifest(storage, id)
         bytes += filesOf(manifest).reduce((sum, file) => sum + file.bytes, 0)

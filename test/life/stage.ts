@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import type pg from 'pg'
@@ -76,7 +76,6 @@ export async function openStage(settings: Readonly<Record<string, string>>): Pro
       redis.disconnect()
       await pool.end()
       await servers.stop()
-      await rm(archiveFolder, { recursive: true, force: true })
     },
   }
 }

@@ -14,7 +14,7 @@ export interface StruckCommand {
   /** How often it is killed before it may end. */
   readonly kills: number
   readonly random: Random
-  /** After a start, at most; a kill is later each time, so that all of its work is met. */
+  /** After half a second, at most. */
   readonly killWithinMs: number
   readonly afterKill: () => Promise<void>
   readonly tell: (line: string) => void

@@ -3,6 +3,7 @@ import { ObservatoryError } from '../../errors.ts'
 import { readManifest } from '../../retention/archive/archive-manifest.ts'
 import { restoreArchive } from '../../retention/archive/restore-archive.ts'
 import { giveWay } from '../give-way.ts'
+import { RowsProgress } from '../rows-progress.ts'
 import { formatCount } from '../text-table.ts'
 import { withPool } from '../with-pool.ts'
 import {
@@ -13,7 +14,6 @@ import {
   storageOf,
   withServers,
 } from './archive-flags.ts'
-import { ArchiveProgressLine } from './archive-progress.ts'
 
 const EXAMPLES = `
 Only rows that are not there are restored, each once, however often it is run; of an
@@ -58,7 +58,7 @@ async function restore(
   const use = { name: 'archive', connections: 2, relation: 'archives' }
   await withPool(flags, use, async ({ pool, settings, signal }) => {
     const storage = storageOf(settings)
-    const progress = new ArchiveProgressLine(process.stderr)
+    const progress = new RowsProgress(process.stderr)
     const options = {
       pool,
       storage,

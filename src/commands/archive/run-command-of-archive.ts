@@ -4,10 +4,10 @@ import { CLOSED_AFTER_MS } from '../../retention/index-keeper.ts'
 import { listPartitions } from '../../retention/list-partitions.ts'
 import { PARTITIONED_TABLES, type PartitionedTable } from '../../retention/partitions.ts'
 import { giveWay } from '../give-way.ts'
+import { RowsProgress } from '../rows-progress.ts'
 import { formatBytes, formatCount } from '../text-table.ts'
 import { withPool } from '../with-pool.ts'
 import { addArchiveSettings, addTableFlag, parseMs, storageOf, withServers } from './archive-flags.ts'
-import { ArchiveProgressLine } from './archive-progress.ts'
 import { type DescribedArchive, describeArchive } from './described-archive.ts'
 
 const EXAMPLES = `
@@ -44,7 +44,7 @@ async function run({ before, table: tables = PARTITIONED_TABLES, json, ...flags 
   const use = { name: 'archive', connections: 2, relation: 'archives' }
   await withPool(flags, use, async ({ pool, settings, signal }) => {
     const storage = storageOf(settings)
-    const progress = new ArchiveProgressLine(process.stderr)
+    const progress = new RowsProgress(process.stderr)
     const endedBy = Math.min(before ?? Number.POSITIVE_INFINITY, Date.now() - CLOSED_AFTER_MS)
     const context = { pool, storage, format: settings.archiveFormat, signal, onProgress: progress.update }
     const archives: DescribedArchive[] = []

@@ -5,6 +5,7 @@ import { readManifest } from '../../retention/archive/archive-manifest.ts'
 import { verifyArchive } from '../../retention/archive/verify-archive.ts'
 import { giveWay } from '../give-way.ts'
 import { EXIT_FAILED } from '../report-error.ts'
+import { RowsProgress } from '../rows-progress.ts'
 import { runCommand } from '../run-command.ts'
 import { formatCount } from '../text-table.ts'
 import {
@@ -14,7 +15,6 @@ import {
   chosenIds,
   storageOf,
 } from './archive-flags.ts'
-import { ArchiveProgressLine } from './archive-progress.ts'
 
 const EXAMPLES = `
 Reads every byte and every row back, and compares them with the counts and checksums of
@@ -43,7 +43,7 @@ async function verify(
   const { settings } = loadSettings({ flags: { ...flags } })
   const storage = storageOf(settings)
   await runCommand(settings, async ({ stopping }) => {
-    const progress = new ArchiveProgressLine(process.stderr)
+    const progress = new RowsProgress(process.stderr)
     const context = { storage, onProgress: progress.update, signal: stopping }
     const filter = { ...(table && { table }), ...(from && { from }), ...(to && { to }) }
     const ids = given.length > 0 ? given : await chosenIds(storage, filter)

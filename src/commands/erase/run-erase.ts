@@ -14,8 +14,8 @@ import { type ErasureReport, runErasure } from '../../retention/erasure/run-eras
 import type { Settings } from '../../settings.ts'
 import { openServers } from '../open-servers.ts'
 import { EXIT_FAILED } from '../report-error.ts'
+import { RowsProgress } from '../rows-progress.ts'
 import { runCommand } from '../run-command.ts'
-import { Progress } from '../send/progress.ts'
 import { findServers } from '../servers.ts'
 import { confirmErasure } from './confirm-erasure.ts'
 import { erasureJson, erasureText } from './erasure-text.ts'
@@ -98,7 +98,7 @@ async function erase(
     onError: () => undefined,
   })
   releasers.defer('PostgreSQL pool', () => pool.end())
-  const progress = new Progress(process.stderr)
+  const progress = new RowsProgress(process.stderr)
   const { streamPrefix, consumerGroup: group } = settings
   const streams = TELEMETRY_SIGNALS.map((each) => ({
     signal: each,
@@ -118,14 +118,7 @@ async function erase(
         client: session,
         storage: openArchiveStorage(settings),
         signal,
-        onProgress: ({ step, what: where, rows }) =>
-          progress.update({
-            noun: `rows: ${step} ${where}`,
-            records: rows,
-            refused: 0,
-            bytesRead: 0,
-            totalBytes: undefined,
-          }),
+        onProgress: progress.update,
         eraseEntries: (erasure) => eraseEntries(redis, bounded, erasure),
       })
       if (!what.dryRun) await forgetAnswers(redis, streamPrefix)

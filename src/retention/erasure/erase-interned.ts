@@ -3,7 +3,7 @@ import type { ErasureContext } from './erasure-context.ts'
 
 /** Nobody waits for longer than this for what is held here: ingest, when it meets a new series or resource. */
 const LOCK_TIMEOUT = '5s'
-/** As {@link createServicePools} names the sessions that write. */
+/** As {@link ServicePools} names the sessions that write. */
 const END_WRITERS = `
   select pg_terminate_backend(pid, 5000) from pg_stat_activity
    where application_name = 'observatory:ingest' and datname = current_database() and usename = current_user and pid <> pg_backend_pid()`

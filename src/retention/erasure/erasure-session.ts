@@ -3,6 +3,7 @@ import { ObservatoryError } from '../../errors.ts'
 import { sleep } from '../../lifecycle.ts'
 import { tryToOwnArchives } from '../archive/archive-lock.ts'
 import { unfinishedRemovals } from '../removals.ts'
+import { tryToLockReprice } from '../reprice-lock.ts'
 import { withRetentionSession } from '../retention-session.ts'
 
 /** Retention of a service runs for some seconds, mostly. */
@@ -33,10 +34,7 @@ export async function withErasureSession<T>(
 
 async function beAlone(client: pg.ClientBase): Promise<void> {
   if (!(await tryToOwnArchives(client))) throw busy('Archives are being written or restored')
-  const { rows } = await client.query<{ locked: boolean }>(
-    `select pg_try_advisory_lock(hashtextextended('observatory reprice', 0)) as locked`,
-  )
-  if (rows[0]?.locked !== true) throw busy('Spans are being repriced')
+  if (!(await tryToLockReprice(client))) throw busy('Spans are being repriced')
   const detached = (await unfinishedRemovals(client)).find(
     ({ state }) => state === 'detaching' || state === 'detached',
   )

@@ -50,7 +50,7 @@ export async function markTracesInArchives(
   context: ErasureContext,
   storage: ArchiveStorage,
 ): Promise<ReadonlySet<string>> {
-  const { client } = context
+  const { client, person } = context
   for (const table of TABLES_OF_TRACES) {
     for (const id of await listArchiveIds(storage, table)) {
       const manifest = await readManifest(storage, id)
@@ -64,9 +64,9 @@ export async function markTracesInArchives(
     }
   }
   const points = new Set<string>()
+  const named = new NamedInBytes(person)
   for (const id of await listArchiveIds(storage, 'metric_points')) {
     const manifest = await readManifest(storage, id)
-    const named = new NamedInBytes(context.person)
     const hasSome = await findIn(
       context,
       storage,

@@ -1,15 +1,21 @@
-import type { ArchiveProgress } from '../../retention/archive/archive-context.ts'
-import { Progress, type ProgressOutput } from '../send/progress.ts'
+import { Progress, type ProgressOutput } from './send/progress.ts'
 
-/** How far archiving is, on a terminal: one line that is drawn again and again. */
-export class ArchiveProgressLine {
+/** Which step of how many rows of what: of an archive, or of an erasure. */
+interface RowsDone {
+  readonly step: string
+  readonly what: string
+  readonly rows: number
+}
+
+/** How far work on rows is, on a terminal: one line that is drawn again and again. */
+export class RowsProgress {
   readonly #progress: Progress
 
   constructor(stderr: ProgressOutput) {
     this.#progress = new Progress(stderr)
   }
 
-  readonly update = ({ step, what, rows }: ArchiveProgress): void => {
+  readonly update = ({ step, what, rows }: RowsDone): void => {
     this.#progress.update({
       noun: `rows: ${step} ${what}`,
       records: rows,
