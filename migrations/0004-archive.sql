@@ -28,5 +28,6 @@ create table archived_partitions (
   checked_at timestamptz not null default now(),
   table_name text not null,
   content_checksum text not null,
+  row_versions text not null,
   archive_ids text[] not null
 );

@@ -11,7 +11,11 @@ const BUNDLE = join(DIST, 'bundle')
 
 rmSync(BUNDLE, { recursive: true, force: true })
 await build({
-  input: join(DIST, 'cli.js'),
+  // What a thread runs is a file of its own, beside the others.
+  input: {
+    cli: join(DIST, 'cli.js'),
+    'archive-thread': join(DIST, 'retention', 'archive', 'archive-thread.js'),
+  },
   platform: 'node',
   // What pg looks for and does without.
   external: ['pg-native'],

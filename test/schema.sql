@@ -277,6 +277,7 @@ create table archived_partitions (
   checked_at timestamp with time zone default now() not null,
   table_name text not null,
   content_checksum text not null,
+  row_versions text not null,
   archive_ids text[] not null,
   constraint archived_partitions_pkey PRIMARY KEY (partition_oid)
 );

@@ -23,8 +23,10 @@ export interface RemovalHooks {
    *
    * Rows may still be written to the partition until it is detached. Whoever must have all of them compares in {@link removeRows}, and throws where
    * some are new: this is then asked again of the detached table, to which nothing comes any more. It must be possible to ask it twice.
+   *
+   * @param signal ends it; it throws then.
    */
-  beforeRemoval(removal: Removal): Promise<void>
+  beforeRemoval(removal: Removal, signal: AbortSignal): Promise<void>
   /**
    * Called in the transaction that takes rows away, while they are there: once for a partition, once for each chunk of deleted rows. What it writes through
    * `client` is committed with that or not at all. Throwing keeps the rows until the next run.

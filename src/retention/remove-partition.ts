@@ -52,7 +52,7 @@ export async function removePartition(
     await advanceRemoval(client, removal, 'abandoned')
     return undefined
   }
-  await options.hooks.beforeRemoval(removal)
+  await options.hooks.beforeRemoval(removal, options.signal)
   return underBuildLock(buildWaitMs, async () => {
     if (place === 'attached') await detach(client, removal, options)
     return drop(client, removal, options.hooks)

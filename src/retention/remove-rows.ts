@@ -37,7 +37,7 @@ export async function removeRows(
   const { partition } = removal
   const { signal, pauseMs, hooks, onChunk } = options
   await client.query(`set lock_timeout = '${LOCK_TIMEOUT}'`)
-  await hooks.beforeRemoval(removal)
+  await hooks.beforeRemoval(removal, signal)
   await client.query(
     'create temporary table if not exists removed_places (place tid not null) on commit delete rows',
   )

@@ -5,6 +5,8 @@ import { cutConnection } from '../postgres-connection.ts'
 /**
  * Runs `work` with a connection of a pool that is closed afterwards, and with it whatever the session had set and locked. Aborting ends what runs on it in the
  * server: that would notice a closed connection alone ten seconds later.
+ *
+ * @throws what `work` does, and the `signal`'s reason.
  */
 export async function withCancellableClient<T>(
   pool: pg.Pool,
@@ -24,6 +26,10 @@ export async function withCancellableClient<T>(
   try {
     signal.throwIfAborted()
     return await work(client)
+  } catch (error) {
+    // Else it would be that the connection is gone.
+    signal.throwIfAborted()
+    throw error
   } finally {
     signal.removeEventListener('abort', end)
     await cancelled

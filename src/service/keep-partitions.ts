@@ -1,3 +1,4 @@
+import { archiveOnThread } from '../retention/archive/archive-on-thread.ts'
 import { createRemovalHooks } from '../retention/create-removal-hooks.ts'
 import { FreezeKeeper } from '../retention/freeze-keeper.ts'
 import { IndexKeeper } from '../retention/index-keeper.ts'
@@ -26,7 +27,7 @@ export function keepPartitions(
   const retention = new RetentionKeeper({
     pool,
     policy,
-    hooks: createRemovalHooks(pool, settings),
+    hooks: createRemovalHooks(pool, archiveOnThread(settings)),
     metrics,
     logger,
   })

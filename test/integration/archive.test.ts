@@ -7,6 +7,7 @@ import { createPool } from '../../src/pool.ts'
 import type { ArchivePartition } from '../../src/retention/archive/archive-context.ts'
 import { readManifest } from '../../src/retention/archive/archive-manifest.ts'
 import { archivePartition } from '../../src/retention/archive/archive-partition.ts'
+import { ArchiveRemovals } from '../../src/retention/archive/archive-removals.ts'
 import { FolderStorage } from '../../src/retention/archive/folder-storage.ts'
 import { restoreArchive } from '../../src/retention/archive/restore-archive.ts'
 import { verifyArchive } from '../../src/retention/archive/verify-archive.ts'
@@ -38,6 +39,11 @@ const partitionOf = (table: PartitionedTable): ArchivePartition => ({
   fromMs: DAY_MS,
   toMs: DAY_MS + 86_400_000,
 })
+
+async function withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  return work(client).finally(() => client.release())
+}
 
 /** Every row of a table as PostgreSQL writes it, in an order of its own. */
 async function allRows(of: pg.Pool, table: string): Promise<string[]> {
@@ -114,6 +120,29 @@ describe('an archive as parquet', () => {
       )
     },
   )
+})
+
+test.each([
+  ['added', `insert into NAME select * from NAME limit 1`],
+  ['changed', `update NAME set record_index = record_index + 100 where ctid = (select min(ctid) from NAME)`],
+  ['removed', `delete from NAME where ctid = (select max(ctid) from NAME)`],
+])('a partition is compared with its archives when a row was %s, and only then', async (_, change) => {
+  const steps: string[] = []
+  const partition = partitionOf('evaluations')
+  const storage = new FolderStorage(join(folder, 'versions'))
+  const compared = async () => {
+    steps.length = 0
+    const onProgress = ({ step }: { readonly step: string }) => void steps.push(step)
+    await archivePartition({ pool, storage, format: 'parquet', onProgress }, partition)
+    return steps.includes('checking')
+  }
+  await compared()
+  expect(await compared()).toBe(false)
+  await pool.query(`vacuum (freeze) ${partition.name}`)
+  expect(await compared()).toBe(false)
+  await pool.query(change.replaceAll('NAME', partition.name))
+  expect(await compared()).toBe(true)
+  expect(await compared()).toBe(false)
 })
 
 describe('rows that come after', () => {
@@ -299,3 +328,26 @@ describe('an archive that has changed', () => {
     expect(second.written?.rows[0]).toMatchObject({ content: first.written?.rows[0].content })
   })
 })
+
+test.each([
+  ['added', `insert into NAME select * from NAME limit 1`],
+  ['changed', `update NAME set record_index = record_index + 100 where ctid = (select max(ctid) from NAME)`],
+])(
+  'a row that is %s after the partition was archived, and before it goes, holds that up until the next time',
+  async (_, change) => {
+    const storage = new FolderStorage(join(folder, 'held up'))
+    const hooks = new ArchiveRemovals(pool, async (of) => {
+      await archivePartition({ pool, storage, format: 'parquet' }, of)
+    })
+    const { name, ...range } = partitionOf('evaluations')
+    const removal = { ...range, kind: 'partition', signal: 'traces', partition: name } as const
+    const due = { ...removal, removalId: 1n, rules: undefined }
+    const { signal } = new AbortController()
+    const remove = () => withClient((client) => hooks.removeRows(client, due, name))
+    await hooks.beforeRemoval(due, signal)
+    await pool.query(change.replaceAll('NAME', name))
+    await expect(remove()).rejects.toThrow(/rows came/)
+    await hooks.beforeRemoval(due, signal)
+    await remove()
+  },
+)

@@ -12,6 +12,7 @@ import {
   SPAN_STATISTICS,
   StatisticsRepository,
 } from '../../src/repositories/statistics-repository.ts'
+import { createArchiveBeforeRemoval } from '../../src/retention/archive/archive-before-removal.ts'
 import { shareArchives } from '../../src/retention/archive/archive-lock.ts'
 import { listArchiveIds, readManifest } from '../../src/retention/archive/archive-manifest.ts'
 import { archivePartition } from '../../src/retention/archive/archive-partition.ts'
@@ -71,7 +72,7 @@ beforeAll(async () => {
   await rollUp(pool)
   const archiveUrl = join(folder, 'archives')
   const { settings } = loadSettings({ env: { ARCHIVE_URL: archiveUrl, ARCHIVE_FORMAT: 'ndjson' }, cwd: '/' })
-  const hooks = createRemovalHooks(pool, settings)
+  const hooks = createRemovalHooks(pool, createArchiveBeforeRemoval(pool, settings))
   const days = { traces: 4, logs: 4, metrics: 4 }
   const { outcome } = await runOnce(pool, retentionPolicy(days), { hooks, nowMs: Date.now() })
   expect(outcome).toBe('finished')

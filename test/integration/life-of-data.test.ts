@@ -16,6 +16,7 @@ import {
   SPAN_STATISTICS,
   StatisticsRepository,
 } from '../../src/repositories/statistics-repository.ts'
+import { createArchiveBeforeRemoval } from '../../src/retention/archive/archive-before-removal.ts'
 import { archivesWithin, readManifest } from '../../src/retention/archive/archive-manifest.ts'
 import { FolderStorage } from '../../src/retention/archive/folder-storage.ts'
 import { restoreArchive } from '../../src/retention/archive/restore-archive.ts'
@@ -140,7 +141,7 @@ test('rolled up, archived, dropped and restored, telemetry counts as it did', as
   const { settings } = loadSettings({ env: { ARCHIVE_URL: folder } })
   const options = {
     nowMs: TODAY + DAY_MS - 1,
-    hooks: createRemovalHooks(pool, settings),
+    hooks: createRemovalHooks(pool, createArchiveBeforeRemoval(pool, settings)),
   }
   const policy = retentionPolicy({ traces: KEPT_DAYS, logs: KEPT_DAYS, metrics: KEPT_DAYS })
   const { outcome, events } = await runOnce(pool, policy, options)

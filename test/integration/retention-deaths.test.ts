@@ -11,6 +11,7 @@ import {
   SPAN_STATISTICS,
   StatisticsRepository,
 } from '../../src/repositories/statistics-repository.ts'
+import { createArchiveBeforeRemoval } from '../../src/retention/archive/archive-before-removal.ts'
 import { listArchiveIds, readManifest } from '../../src/retention/archive/archive-manifest.ts'
 import { FolderStorage } from '../../src/retention/archive/folder-storage.ts'
 import { createRemovalHooks } from '../../src/retention/create-removal-hooks.ts'
@@ -75,10 +76,12 @@ describe('a process that dies', () => {
    * A pool whose session is lost before its statement of that number, with all it had begun. Only those count that change something: to die
    * before one that reads is to die before the next that writes.
    */
-  function dyingPool(of: pg.Pool, at: number): { readonly pool: pg.Pool; asked(): number } {
+  function dyingPool(of: pg.Pool, at: number) {
     let asked = 0
+    const pids: unknown[] = []
     const connect = async () => {
-      const client = await of.connect()
+      const client = (await of.connect()) as pg.PoolClient & { readonly processID: number }
+      pids.push(client.processID)
       const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>
       // What COPY is given is a stream, and is given back as one.
       const counting = (...args: unknown[]) => {
@@ -97,7 +100,15 @@ describe('a process that dies', () => {
         },
       })
     }
-    return { pool: { connect, query: of.query.bind(of) } as unknown as pg.Pool, asked: () => asked }
+    return {
+      pool: { connect, query: of.query.bind(of) } as unknown as pg.Pool,
+      asked: () => asked,
+      /** The server has seen that the connections are lost, and given back what they held. */
+      gone: () =>
+        eventually(async () =>
+          expect(await rows('select from pg_stat_activity where pid = any($1)', [pids])).toEqual([]),
+        ),
+    }
   }
 
   const kept = policy({ logs: 7 }, 'logs level>=error 8')
@@ -126,6 +137,7 @@ describe('a process that dies', () => {
         break
       }
       deaths += 1
+      await dying.gone()
       expect(await run(kept, { hooks: SUMMING_HOOKS, nowMs }), `death at ${at}`).toMatchObject({
         outcome: 'finished',
       })
@@ -183,7 +195,7 @@ describe('a process that dies', () => {
     const storage = new FolderStorage(folder)
     const { settings } = loadSettings({ env: { ARCHIVE_URL: folder } })
     const everything = policy({ traces: 7, logs: 7 }, 'logs level>=error 8')
-    const settled = { nowMs, hooks: createRemovalHooks(pool, settings) }
+    const settled = { nowMs, hooks: createRemovalHooks(pool, createArchiveBeforeRemoval(pool, settings)) }
     const ROWS = { spans: 4, span_contents: 4, evaluations: 4, log_records: 10, log_contents: 10 }
     await pool.query(`insert into resources (resource_id, service, attributes) values (1, 'api', '{}')`)
     let archived = 0
@@ -203,10 +215,11 @@ describe('a process that dies', () => {
       if (isRolledUp) await rollUp()
       const { answers } = (await told(storage)) as { answers: unknown }
       const dying = dyingPool(pool, at)
-      const hooks = createRemovalHooks(dying.pool, settings)
+      const hooks = createRemovalHooks(dying.pool, createArchiveBeforeRemoval(dying.pool, settings))
       const first = await run(everything, { hooks, nowMs }, dying.pool).catch(() => undefined)
       if (first === undefined) {
         deaths += 1
+        await dying.gone()
         // Minutes without rollups are read from rows, which a partition that is detached does not show until its drop has put them into rollups.
         if (isRolledUp) expect(await told(storage), `death at ${at}`).toMatchObject({ answers })
         expect(await run(everything, settled), `death at ${at}`).toMatchObject({ outcome: 'finished' })

@@ -1,8 +1,9 @@
 import { Argument, Command } from 'commander'
 import { ObservatoryError } from '../../errors.ts'
+import { giveWay } from '../../give-way.ts'
 import { readManifest } from '../../retention/archive/archive-manifest.ts'
 import { restoreArchive } from '../../retention/archive/restore-archive.ts'
-import { giveWay } from '../give-way.ts'
+import { Pace } from '../../retention/pace.ts'
 import { RowsProgress } from '../rows-progress.ts'
 import { formatCount } from '../text-table.ts'
 import { withPool } from '../with-pool.ts'
@@ -65,6 +66,7 @@ async function restore(
       signal,
       partitionInterval: settings.partitionInterval,
       onProgress: progress.update,
+      pace: new Pace(),
     }
     const ids = given.length > 0 ? given : await chosenIds(storage, filter)
     const archives: object[] = []

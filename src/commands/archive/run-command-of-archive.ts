@@ -1,9 +1,10 @@
 import { Command } from 'commander'
+import { giveWay } from '../../give-way.ts'
 import { archivePartition } from '../../retention/archive/archive-partition.ts'
 import { CLOSED_AFTER_MS } from '../../retention/index-keeper.ts'
 import { listPartitions } from '../../retention/list-partitions.ts'
+import { Pace } from '../../retention/pace.ts'
 import { PARTITIONED_TABLES, type PartitionedTable } from '../../retention/partitions.ts'
-import { giveWay } from '../give-way.ts'
 import { RowsProgress } from '../rows-progress.ts'
 import { formatBytes, formatCount } from '../text-table.ts'
 import { withPool } from '../with-pool.ts'
@@ -41,12 +42,19 @@ export function runCommandOfArchive(): Command {
 
 async function run({ before, table: tables = PARTITIONED_TABLES, json, ...flags }: RunFlags): Promise<void> {
   giveWay()
-  const use = { name: 'archive', connections: 2, relation: 'archives' }
+  const use = { name: 'archive', connections: 1, relation: 'archives' }
   await withPool(flags, use, async ({ pool, settings, signal }) => {
     const storage = storageOf(settings)
     const progress = new RowsProgress(process.stderr)
     const endedBy = Math.min(before ?? Number.POSITIVE_INFINITY, Date.now() - CLOSED_AFTER_MS)
-    const context = { pool, storage, format: settings.archiveFormat, signal, onProgress: progress.update }
+    const context = {
+      pool,
+      storage,
+      format: settings.archiveFormat,
+      signal,
+      onProgress: progress.update,
+      pace: new Pace(),
+    }
     const archives: DescribedArchive[] = []
     let partitions = 0
     let rows = 0

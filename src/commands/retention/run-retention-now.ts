@@ -1,8 +1,9 @@
 import { messageOf, ObservatoryError } from '../../errors.ts'
+import { giveWay } from '../../give-way.ts'
+import { createArchiveBeforeRemoval } from '../../retention/archive/archive-before-removal.ts'
 import { createRemovalHooks } from '../../retention/create-removal-hooks.ts'
 import { withRetentionSession } from '../../retention/retention-session.ts'
 import { type RetentionEvent, runRetention } from '../../retention/run-retention.ts'
-import { giveWay } from '../give-way.ts'
 import { EXIT_FAILED } from '../report-error.ts'
 import { Progress } from '../send/progress.ts'
 import { removalTable, type ShownRemoval, shortName, totalsOf, totalsText } from './removal-table.ts'
@@ -40,7 +41,7 @@ export async function runRetentionNow(flags: object, json: boolean): Promise<voi
         progress.line(`${shortName(removal.partition)} is left: ${reason}`)
       }
     }
-    const hooks = createRemovalHooks(pool, settings)
+    const hooks = createRemovalHooks(pool, createArchiveBeforeRemoval(pool, settings))
     const done = await withRetentionSession(pool, signal, async (client) => {
       try {
         await runRetention(client, { policy, hooks, nowMs: Date.now(), signal, onEvent })

@@ -1,12 +1,13 @@
 import type pg from 'pg'
 import type { ArchiveFormat } from '../../settings.ts'
+import type { Pace } from '../pace.ts'
 import type { PartitionRange } from '../partition-range.ts'
 import type { PartitionedTable } from '../partitions.ts'
 import type { ArchiveStorage } from './archive-storage.ts'
 
 /** What archives are written from, and where to. */
 export interface ArchiveContext {
-  /** Two connections of it are used at once. Without a time limit for statements. */
+  /** Without a time limit for statements. */
   readonly pool: pg.Pool
   readonly storage: ArchiveStorage
   readonly format: ArchiveFormat
@@ -14,6 +15,8 @@ export interface ArchiveContext {
   readonly onProgress?: (progress: ArchiveProgress) => void
   /** Ends what is done, without a trace in the database. */
   readonly signal?: AbortSignal
+  /** How it gives way to ingest and queries; without it, it does not. */
+  readonly pace?: Pace
 }
 
 export interface ArchiveProgress {

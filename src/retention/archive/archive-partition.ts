@@ -1,18 +1,21 @@
 import type pg from 'pg'
 import { ObservatoryError } from '../../errors.ts'
+import { withCancellableClient } from '../with-cancellable-client.ts'
 import { ARCHIVE_NUMBER, unarchivedRowsSql } from './absent-rows-sql.ts'
 import type { ArchiveContext, ArchivePartition } from './archive-context.ts'
 import { shareArchives } from './archive-lock.ts'
 import { type ArchiveManifest, archivesWithin } from './archive-manifest.ts'
 import {
-  archivesOfPartition,
+  archivesOfContent,
   noteArchive,
   noteArchived,
+  notedContent,
   noteVerified,
   type PartitionContent,
 } from './archive-records.ts'
 import { ContentChecksum } from './content-checksum.ts'
 import { columnList, columnsOf, copyIn, copyOut } from './copy-table.ts'
+import { rowVersions } from './row-versions.ts'
 import { checkedRows, verifyArchive, verifyFiles } from './verify-archive.ts'
 import { writeArchive } from './write-archive.ts'
 
@@ -34,30 +37,38 @@ export async function archivePartition(
   context: ArchiveContext,
   partition: ArchivePartition,
 ): Promise<ArchiveOutcome> {
-  const client = await context.pool.connect()
-  try {
+  // With the connection goes what was begun, and the locks: when the server gets to it.
+  return withCancellableClient(context.pool, context.signal ?? NEVER, async (client) => {
     await shareArchives(client)
     await lock(client, partition)
     const known = await archivesWithin(context.storage, partition.table, partition)
-    const state = await lookAt(context, client, partition, known)
-    const { written, content, readBack } = state
-    if (content.rows === 0) return { rows: 0, written: undefined }
+    const { written, content, readBack } = await lookAt(context, client, partition, known)
     if (written !== undefined) await verifyArchive(context, written)
     for (const manifest of readBack) await verifyFiles(context, manifest)
-    await client.query('begin')
-    if (written !== undefined) {
-      await noteArchive(client, written)
-      await noteVerified(client, written)
-    }
-    const ids = [...readBack, ...(written === undefined ? [] : [written])].map(({ id }) => id)
-    await noteArchived(client, partition, content, ids)
-    await client.query('commit')
+    if (content.rows > 0) await note(client, partition, content, { written, readBack })
+    // Whoever comes next need not wait for the server to see that the connection is closed.
+    await client.query('select pg_advisory_unlock_all()')
     return { rows: content.rows, written }
-  } finally {
-    // With it go the lock, and what was begun.
-    client.release(true)
-  }
+  })
 }
+
+async function note(
+  client: pg.ClientBase,
+  partition: ArchivePartition,
+  content: PartitionContent,
+  { written, readBack }: Pick<Look, 'written' | 'readBack'>,
+): Promise<void> {
+  await client.query('begin')
+  if (written !== undefined) {
+    await noteArchive(client, written)
+    await noteVerified(client, written)
+  }
+  const ids = [...readBack, ...(written === undefined ? [] : [written])].map(({ id }) => id)
+  await noteArchived(client, partition, content, ids)
+  await client.query('commit')
+}
+
+const NEVER = new AbortController().signal
 
 async function lock(client: pg.ClientBase, { name }: ArchivePartition): Promise<void> {
   const { rows } = await client.query<{ locked: boolean }>(
@@ -86,15 +97,22 @@ async function lookAt(
   const all = `select ${columnList(columns)} from only ${partition.name}`
   await client.query('begin isolation level repeatable read')
   try {
+    const { rows: count, versions } = await rowVersions(client, partition.name, columns)
+    // Of an empty one nothing is written, not even that it is empty.
+    if (count === 0) return { content: { rows: 0, content: '', versions }, written: undefined, readBack: [] }
     if (known.length === 0) {
-      // Of an empty one nothing is written, not even that it is empty.
-      const { rows } = await client.query(`select from only ${partition.name} limit 1`)
-      if (rows.length === 0) return { content: { rows: 0, content: '' }, written: undefined, readBack: [] }
       const written = await writeArchive({ ...context, client, partition, rowsSql: all })
-      return { content: written.rows[0], written, readBack: [] }
+      return { content: { ...written.rows[0], versions }, written, readBack: [] }
     }
-    const content = await contentOf(context, client, partition, all)
-    if (content.rows === 0) return { content, written: undefined, readBack: [] }
+    const noted = await notedContent(client, partition.name, versions)
+    const isThere = (id: string) => known.some((archive) => archive.id === id)
+    if (noted?.archiveIds.every(isThere) === true)
+      return {
+        content: noted,
+        written: undefined,
+        readBack: known.filter(({ id }) => noted.archiveIds.includes(id)),
+      }
+    const content = { ...(await contentOf(context, client, partition, all)), versions }
     const covering = await coveringArchives(client, partition, content, known)
     if (covering !== undefined) return { content, written: undefined, readBack: covering }
     const archived = await loadArchives(context, client, partition, known)
@@ -110,16 +128,17 @@ async function lookAt(
 }
 
 async function contentOf(
-  { onProgress, signal }: ArchiveContext,
+  { onProgress, signal, pace }: ArchiveContext,
   client: pg.ClientBase,
   { name }: ArchivePartition,
   sql: string,
-): Promise<PartitionContent> {
+): Promise<Omit<PartitionContent, 'versions'>> {
   const checksum = new ContentChecksum()
   for await (const some of copyOut(client, sql)) {
     signal?.throwIfAborted()
     for (const { bytes } of some) checksum.add(bytes)
     onProgress?.({ step: 'checking', what: name, rows: checksum.rows })
+    await pace?.rest(signal)
   }
   return { rows: checksum.rows, content: checksum.digest() }
 }
@@ -131,7 +150,7 @@ async function coveringArchives(
   content: PartitionContent,
   known: readonly ArchiveManifest[],
 ): Promise<readonly ArchiveManifest[] | undefined> {
-  const ids = await archivesOfPartition(client, name, content)
+  const ids = await archivesOfContent(client, name, content)
   const noted = known.filter(({ id }) => ids?.includes(id))
   if (ids !== undefined && noted.length === ids.length) return noted
   const same = known.find(({ rows: [of] }) => of.rows === content.rows && of.content === content.content)

@@ -6,6 +6,8 @@ import type { ArchiveManifest } from './archive-manifest.ts'
 export interface PartitionContent {
   readonly rows: number
   readonly content: string
+  /** See {@link rowVersions}. */
+  readonly versions: string
 }
 
 type Queryable = Pick<pg.ClientBase, 'query'>
@@ -33,25 +35,41 @@ export async function noteVerified(client: Queryable, { id, createdAt }: Archive
 export async function noteArchived(
   client: Queryable,
   { name, table, fromMs, toMs }: ArchivePartition,
-  { rows, content }: PartitionContent,
+  { rows, content, versions }: PartitionContent,
   archiveIds: readonly string[],
 ): Promise<void> {
   await client.query(
     `insert into archived_partitions
-       (partition_oid, table_name, from_time, to_time, row_count, content_checksum, archive_ids)
-     values ($1::regclass, $2, $3, $4, $5, $6, $7)
-     on conflict (partition_oid) do update set (table_name, from_time, to_time, row_count, content_checksum, archive_ids, checked_at)
+       (partition_oid, table_name, from_time, to_time, row_count, content_checksum, row_versions, archive_ids)
+     values ($1::regclass, $2, $3, $4, $5, $6, $7, $8)
+     on conflict (partition_oid) do update set
+       (table_name, from_time, to_time, row_count, content_checksum, row_versions, archive_ids, checked_at)
        = (excluded.table_name, excluded.from_time, excluded.to_time, excluded.row_count, excluded.content_checksum,
-          excluded.archive_ids, excluded.checked_at)`,
-    [name, table, new Date(fromMs), new Date(toMs), rows, content, archiveIds],
+          excluded.row_versions, excluded.archive_ids, excluded.checked_at)`,
+    [name, table, new Date(fromMs), new Date(toMs), rows, content, versions, archiveIds],
   )
   await client.query(
     'delete from archived_partitions where not exists (select from pg_class where oid = partition_oid)',
   )
 }
 
+/** What was noted of a partition and the archives that all its rows are in, if its rows are still the very versions that they were then. */
+export async function notedContent(
+  client: Queryable,
+  name: string,
+  versions: string,
+): Promise<(PartitionContent & { readonly archiveIds: readonly string[] }) | undefined> {
+  const { rows } = await client.query<{ rows: number; content: string; archive_ids: string[] }>(
+    `select row_count::float8 as rows, content_checksum as content, archive_ids from archived_partitions
+      where partition_oid = $1::regclass and row_versions = $2`,
+    [name, versions],
+  )
+  const [noted] = rows
+  return noted && { rows: noted.rows, content: noted.content, versions, archiveIds: noted.archive_ids }
+}
+
 /** The archives that all rows of a partition are in, if they are still as they were then. */
-export async function archivesOfPartition(
+export async function archivesOfContent(
   client: Queryable,
   name: string,
   { rows, content }: PartitionContent,

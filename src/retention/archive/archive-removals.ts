@@ -1,30 +1,20 @@
 import type pg from 'pg'
-import type { Settings } from '../../settings.ts'
 import { HeldUp } from '../held-up.ts'
 import { listPartitions } from '../list-partitions.ts'
 import { overlaps } from '../partition-range.ts'
 import type { Removal, RemovalHooks } from '../removal-hooks.ts'
 import { RETAINED_TABLES } from '../retention-policy.ts'
-import { type ArchiveBeforeRemoval, createArchiveBeforeRemoval } from './archive-before-removal.ts'
+import type { ArchiveBeforeRemoval } from './archive-before-removal.ts'
 import type { ArchivePartition } from './archive-context.ts'
-import type { ArchiveSettings } from './open-archive-storage.ts'
+import { notedContent } from './archive-records.ts'
+import { columnsOf } from './copy-table.ts'
+import { rowVersions } from './row-versions.ts'
 
 /**
  * Takes nothing away that is in no archive: everything of a partition is archived and read back before anything of it goes, and what came in between holds the removal up until
  * the next run, which archives that, too.
- *
- * @param pool for two connections while something is archived.
- * @returns undefined where no archives are kept.
  */
-export function createArchiveRemovals(
-  pool: pg.Pool,
-  settings: ArchiveSettings & Pick<Settings, 'archiveFormat'>,
-): RemovalHooks | undefined {
-  const archive = createArchiveBeforeRemoval(pool, settings)
-  return archive && new ArchiveRemovals(pool, archive)
-}
-
-class ArchiveRemovals implements RemovalHooks {
+export class ArchiveRemovals implements RemovalHooks {
   readonly #pool: pg.Pool
   readonly #archive: ArchiveBeforeRemoval
   /** Of the removal of rows that goes on: one does at a time. */
@@ -35,16 +25,16 @@ class ArchiveRemovals implements RemovalHooks {
     this.#archive = archive
   }
 
-  async beforeRemoval(removal: Removal): Promise<void> {
+  async beforeRemoval(removal: Removal, signal: AbortSignal): Promise<void> {
     const { table, partition: name, fromMs, toMs, kind } = removal
     if (kind === 'rows') {
       const { rows } = await this.#pool.query<{ snapshot: string }>(
         'select pg_current_snapshot()::text as snapshot',
       )
       this.#deleting = { removalId: removal.removalId, snapshot: rows[0]?.snapshot ?? '', ownXids: [] }
-      for (const contents of await this.#contentsOf(removal)) await this.#archive(contents)
+      for (const contents of await this.#contentsOf(removal)) await this.#archive(contents, signal)
     }
-    await this.#archive({ table, name, fromMs, toMs })
+    await this.#archive({ table, name, fromMs, toMs }, signal)
   }
 
   /** The partitions of prompts and completions, which go with rows that are deleted. */
@@ -59,9 +49,9 @@ class ArchiveRemovals implements RemovalHooks {
   }
 
   async removeRows(client: pg.ClientBase, removal: Removal, relation: string): Promise<void> {
-    const isArchived =
-      removal.kind === 'partition' ? hasArchivedRows(client, relation) : this.#isUnchanged(client, removal)
-    if (!(await isArchived))
+    const isSafe =
+      removal.kind === 'partition' ? isArchived(client, relation) : this.#isUnchanged(client, removal)
+    if (!(await isSafe))
       throw new HeldUp(
         `rows came to ${removal.partition} after it was archived: the next run archives them, too`,
       )
@@ -84,12 +74,8 @@ class ArchiveRemovals implements RemovalHooks {
   }
 }
 
-/** Whether a partition that nothing comes to any more has as many rows as were archived of it. */
-async function hasArchivedRows(client: pg.ClientBase, partition: string): Promise<boolean> {
-  const { rows } = await client.query<{ same: boolean }>(
-    `select (select count(*) from ${partition})
-            = coalesce((select row_count from archived_partitions where partition_oid = $1::regclass), 0) as same`,
-    [partition],
-  )
-  return rows[0]?.same === true
+/** Whether the rows of a partition, to which nothing comes any more, are the very ones that were archived. */
+async function isArchived(client: pg.ClientBase, partition: string): Promise<boolean> {
+  const { rows, versions } = await rowVersions(client, partition, await columnsOf(client, partition))
+  return rows === 0 || (await notedContent(client, partition, versions)) !== undefined
 }

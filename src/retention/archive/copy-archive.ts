@@ -6,7 +6,7 @@ import { ContentChecksum } from './content-checksum.ts'
 import { columnsOf, copyIn } from './copy-table.ts'
 import { checkedRows, unsound } from './verify-archive.ts'
 
-type CopyContext = Pick<ArchiveContext, 'storage' | 'onProgress' | 'signal'>
+type CopyContext = Pick<ArchiveContext, 'storage' | 'onProgress' | 'signal' | 'pace'>
 
 /** Copies the rows of a file of an archive into a table, and sees that they are all of them, and what they were. */
 export async function copyChecked(
@@ -15,7 +15,7 @@ export async function copyChecked(
   manifest: ArchiveManifest,
   { of: file, into }: { readonly of: ArchivedFile; readonly into: string },
 ): Promise<number> {
-  const { onProgress, signal } = context
+  const { onProgress, signal, pace } = context
   const checksum = new ContentChecksum()
   async function* summed() {
     for await (const some of checkedRows(context, manifest, file)) {
@@ -24,6 +24,7 @@ export async function copyChecked(
       yield some
       if (file.table === manifest.table)
         onProgress?.({ step: 'restoring', what: manifest.id, rows: checksum.rows })
+      await pace?.rest(signal)
     }
   }
   const rows = await copyIn(client, { table: into, columns: file.columns }, summed())

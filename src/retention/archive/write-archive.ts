@@ -15,7 +15,7 @@ import { columnList, columnsOf, copyOut } from './copy-table.ts'
 import { internedTables } from './interned-tables.ts'
 import { type ArchivedColumn, encodeRows, FILE_ENDINGS } from './rows-file.ts'
 
-interface WriteArchive extends Pick<ArchiveContext, 'storage' | 'format' | 'onProgress' | 'signal'> {
+interface WriteArchive extends Pick<ArchiveContext, 'storage' | 'format' | 'onProgress' | 'signal' | 'pace'> {
   /** In a transaction that sees one state of the database. */
   readonly client: pg.ClientBase
   readonly partition: ArchivePartition
@@ -73,7 +73,7 @@ export async function writeArchive(options: WriteArchive): Promise<ArchiveManife
 }
 
 async function writeFile(
-  { client, storage, format, partition, onProgress, signal }: WriteArchive,
+  { client, storage, format, partition, onProgress, signal, pace }: WriteArchive,
   id: string,
   {
     table,
@@ -92,6 +92,7 @@ async function writeFile(
       yield some
       if (table === partition.table)
         onProgress?.({ step: 'writing', what: partition.name, rows: checksum.rows })
+      await pace?.rest(signal)
     }
   }
   async function* measured(chunks: AsyncIterable<Buffer>) {

@@ -1,0 +1,53 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import type { ArchiveBeforeRemoval, ArchivingSettings } from './archive-before-removal.ts'
+import type { ArchiveTask } from './archive-thread.ts'
+import { openArchiveStorage } from './open-archive-storage.ts'
+
+/** In the build, and beside what is bundled, it has this name. */
+const THREAD = new URL('./archive-thread.js', import.meta.url)
+
+/**
+ * As {@link createArchiveBeforeRemoval}, on a thread of the lowest priority, with a connection of its own: to encode Parquet takes tens of milliseconds at a time, which ingest and
+ * queries would wait for.
+ *
+ * @returns undefined where no archives are kept. @throws ObservatoryError ERR_CONFIG_INVALID for settings that name no place for them.
+ */
+export function archiveOnThread(settings: ArchiveTask['settings']): ArchiveBeforeRemoval | undefined {
+  if (openArchiveStorage(settings) === undefined) return undefined
+  const task = taskSettings(settings)
+  return async (partition, signal) => {
+    signal?.throwIfAborted()
+    const worker = new Worker(THREAD, { workerData: { settings: task, partition } satisfies ArchiveTask })
+    const stop = () => worker.postMessage('stop')
+    signal?.addEventListener('abort', stop, { once: true })
+    try {
+      // Rejects with what the thread throws.
+      const [code] = (await once(worker, 'exit')) as [number]
+      if (code !== 0) throw new Error(`the thread that archives ${partition.name} ended with ${code}`)
+    } finally {
+      signal?.removeEventListener('abort', stop)
+    }
+  }
+}
+
+/** All settings of a service cannot be sent to a thread. */
+function taskSettings({
+  databaseUrl,
+  archiveUrl,
+  archiveFormat,
+  archiveS3Endpoint,
+  archiveS3Region,
+  archiveS3KeyId,
+  archiveS3SecretKey,
+}: ArchiveTask['settings']): ArchivingSettings & { readonly databaseUrl: string } {
+  return {
+    databaseUrl,
+    archiveUrl,
+    archiveFormat,
+    archiveS3Endpoint,
+    archiveS3Region,
+    archiveS3KeyId,
+    archiveS3SecretKey,
+  }
+}

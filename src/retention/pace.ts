@@ -1,0 +1,19 @@
+import { sleep } from '../lifecycle.ts'
+
+/** Pieces of work that took less are taken together: timers are not exact, and a rest has its price. */
+const LEAST_MS = 20
+/** The longest rest, also after what the server took to sort: a transaction is open, and keeps old rows from being vacuumed. */
+const MOST_MS = 1000
+
+/** Work that gives way to what else the server does: it rests as long as it has worked, so that it takes half of the time of one connection. */
+export class Pace {
+  #startedMs = performance.now()
+
+  /** To be awaited between two pieces of work. @throws the `signal`'s reason. */
+  async rest(signal?: AbortSignal): Promise<void> {
+    const workedMs = performance.now() - this.#startedMs
+    if (workedMs < LEAST_MS) return
+    await sleep(Math.min(workedMs, MOST_MS), signal)
+    this.#startedMs = performance.now()
+  }
+}
