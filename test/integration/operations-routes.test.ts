@@ -116,7 +116,7 @@ describe('/readyz', () => {
   ])('and /metrics know the pools of a service that has only the role %s', async (role, pools) => {
     await start({ roles: [role] })
     await eventually(async () => expect(await ready()).toMatchObject({ status: 200, body: { problems: [] } }))
-    const limits = { operations: 1, api: 2, ingest: 5, maintenance: 6 } as Record<string, number>
+    const limits = { operations: 1, api: 2, ingest: 5, maintenance: 5 } as Record<string, number>
     expect((await scrape('pool_clients_limit\\{')).samples).toEqual(
       pools.map((pool) => `observatory_pool_clients_limit{pool="${pool}"} ${limits[pool]}`),
     )
