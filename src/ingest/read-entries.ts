@@ -48,6 +48,12 @@ const MAX_UNSETTLED = 10_000
 
 const NOT_READ_YET = 'nothing was read yet'
 
+/**
+ * After a reply that has all there was: what comes meanwhile comes in one reply. Of 5,000 entries a second that came a few at a time, asking for them took more than a tenth of a core. A batch
+ * waits for more entries much longer than that.
+ */
+const FRESH_PAUSE_MS = 10
+
 /** Looked for what others left behind at least this often, however long it may lie. */
 const CLAIM_INTERVAL_MAX_MS = 30_000
 
@@ -70,8 +76,9 @@ type Reply = [stream: Buffer, entries: ReplyEntry[]][] | null
 export class EntryReader {
   readonly #options: ReadOptions
   readonly #count: ReplyCount
-  /** Entries that the last fresh read asked for. */
+  /** Entries that the last fresh read asked for, and whether it got some, but fewer. */
   #asked = 0
+  #hasTakenAll = false
   #mustReread = true
   #isBlocked = false
   /** Own entries that have vanished and are pending still. */
@@ -283,11 +290,14 @@ export class EntryReader {
 
   async #readFresh(): Promise<EntryChunk | undefined> {
     const { stream, inFlight, stopping, onGroupGone } = this.#options
+    if (this.#hasTakenAll) await sleep(FRESH_PAUSE_MS, stopping)
+    this.#hasTakenAll = false
     await inFlight.room(stream, stopping)
     this.#isBlocked = true
     try {
       this.#asked = this.#count.next
       const reply = await this.#xreadgroup('>', this.#asked)
+      this.#hasTakenAll = reply.length > 0 && reply.length < this.#asked
       return reply.length === 0 ? undefined : this.#chunk(reply, true)
     } catch (error) {
       if (!replyStartsWith(error, 'NOGROUP')) throw error

@@ -85,3 +85,16 @@ test('what is pending already is read by few at once, the first alone: it may be
   const counts = await countsOfReads(100)
   expect(counts).toEqual([1, 2, 4, 8, 16, 16, 16, 16, 11, 10])
 })
+
+test('entries that come one by one are read together', async () => {
+  await redis.xgroup('CREATE', stream, 'g', '0', 'MKSTREAM')
+  const producer = redis.duplicate()
+  await whenReady(producer)
+  const reading = countsOfReads(100)
+  for (let n = 0; n < 100; n += 1) {
+    await producer.xadd(stream, '*', 'message', 'x')
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  producer.disconnect()
+  expect((await reading).length).toBeLessThan(50)
+})
