@@ -26,7 +26,7 @@ export function keepPartitions(
   const retention = new RetentionKeeper({
     pool,
     policy,
-    hooks: createRemovalHooks(pool, settings),
+    hooks: createRemovalHooks(pool, settings, metrics),
     metrics,
     logger,
   })

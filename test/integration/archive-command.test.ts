@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadSettings } from '../../src/config.ts'
+import { createMetrics } from '../../src/metrics.ts'
 import { createPool } from '../../src/pool.ts'
 import { createArchiveBeforeRemoval } from '../../src/retention/archive/archive-before-removal.ts'
 import { openArchiveStorage } from '../../src/retention/archive/open-archive-storage.ts'
@@ -101,7 +102,8 @@ describe('what removes partitions', () => {
 
   test('awaits that every row is in an archive: of the partition, and of the table it is once it was detached', async () => {
     const url = join(folder, 'removed')
-    const archiveBeforeRemoval = createArchiveBeforeRemoval(pool, settings({ ARCHIVE_URL: url }))
+    const metrics = createMetrics()
+    const archiveBeforeRemoval = createArchiveBeforeRemoval(pool, settings({ ARCHIVE_URL: url }), metrics)
     if (archiveBeforeRemoval === undefined) throw new Error('there is nothing to await')
     const rowsIn = async () => {
       const { stdout } = await runObservatory(['archive', 'list', '--json'], { env: env(url) })
@@ -119,14 +121,26 @@ describe('what removes partitions', () => {
     await pool.query(`alter table span_contents detach partition ${partition.name}`)
     await archiveBeforeRemoval(partition)
     expect(await rowsIn()).toEqual([rows[0].n, 1])
+    const text = await metrics.registry.metrics()
+    expect(text).toContain(`observatory_archived_rows_total{table="span_contents"} ${rows[0].n + 1}\n`)
+    expect(text).toMatch(/observatory_archived_bytes_total\{table="span_contents"\} [1-9]/)
+    expect(text).not.toContain('observatory_archive_failures_total{')
   })
 
   test('is told when there is nowhere to write to', async () => {
     const file = join(folder, 'a file')
     await writeFile(file, '')
-    const archiveBeforeRemoval = createArchiveBeforeRemoval(pool, settings({ ARCHIVE_URL: join(file, 'x') }))
+    const metrics = createMetrics()
+    const archiveBeforeRemoval = createArchiveBeforeRemoval(
+      pool,
+      settings({ ARCHIVE_URL: join(file, 'x') }),
+      metrics,
+    )
     await expect(archiveBeforeRemoval?.({ ...partition, table: 'spans', name: 'spans' })).rejects.toThrow(
       /ENOTDIR/,
+    )
+    expect(await metrics.registry.metrics()).toContain(
+      'observatory_archive_failures_total{table="spans"} 1\n',
     )
   })
 })

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import type { Metrics } from '../../metrics.ts'
 import type { Settings } from '../../settings.ts'
 import type { ArchivePartition } from './archive-context.ts'
 import { archivePartition } from './archive-partition.ts'
@@ -6,6 +7,9 @@ import { type ArchiveSettings, openArchiveStorage } from './open-archive-storage
 
 /** Returns once every row of the partition is in an archive that was read back; throws when it is not. */
 export type ArchiveBeforeRemoval = (partition: ArchivePartition) => Promise<void>
+
+/** What is counted of it, by table. */
+export type ArchiveMetrics = Pick<Metrics, 'archivedRows' | 'archivedBytes' | 'archiveFailures'>
 
 /**
  * What is to be awaited before anything of a partition is removed.
@@ -18,10 +22,21 @@ export type ArchiveBeforeRemoval = (partition: ArchivePartition) => Promise<void
 export function createArchiveBeforeRemoval(
   pool: pg.Pool,
   settings: ArchiveSettings & Pick<Settings, 'archiveFormat'>,
+  metrics?: ArchiveMetrics,
 ): ArchiveBeforeRemoval | undefined {
   const storage = openArchiveStorage(settings)
   if (storage === undefined) return undefined
   return async (partition) => {
-    await archivePartition({ pool, storage, format: settings.archiveFormat }, partition)
+    const { table } = partition
+    try {
+      const { written } = await archivePartition({ pool, storage, format: settings.archiveFormat }, partition)
+      if (written === undefined) return
+      const [file] = written.rows
+      metrics?.archivedRows.inc({ table }, file.rows)
+      metrics?.archivedBytes.inc({ table }, file.bytes)
+    } catch (error) {
+      metrics?.archiveFailures.inc({ table })
+      throw error
+    }
   }
 }

@@ -5,7 +5,11 @@ import { listPartitions } from '../list-partitions.ts'
 import { overlaps } from '../partition-range.ts'
 import type { Removal, RemovalHooks } from '../removal-hooks.ts'
 import { RETAINED_TABLES } from '../retention-policy.ts'
-import { type ArchiveBeforeRemoval, createArchiveBeforeRemoval } from './archive-before-removal.ts'
+import {
+  type ArchiveBeforeRemoval,
+  type ArchiveMetrics,
+  createArchiveBeforeRemoval,
+} from './archive-before-removal.ts'
 import type { ArchivePartition } from './archive-context.ts'
 import type { ArchiveSettings } from './open-archive-storage.ts'
 
@@ -19,8 +23,9 @@ import type { ArchiveSettings } from './open-archive-storage.ts'
 export function createArchiveRemovals(
   pool: pg.Pool,
   settings: ArchiveSettings & Pick<Settings, 'archiveFormat'>,
+  metrics?: ArchiveMetrics,
 ): RemovalHooks | undefined {
-  const archive = createArchiveBeforeRemoval(pool, settings)
+  const archive = createArchiveBeforeRemoval(pool, settings, metrics)
   return archive && new ArchiveRemovals(pool, archive)
 }
 
