@@ -121,4 +121,4 @@ test('lines that were logged before the end of the process are written, however 
   expect(await exited).toEqual([3, null])
   expect(lines.length).toBe(count)
   expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ n: count })
-})
+}, 30_000)
