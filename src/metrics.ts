@@ -57,6 +57,11 @@ export function createMetrics() {
       'Entries that somebody removed from the stream before they were ingested',
       ['signal'],
     ),
+    entriesForked: counter(
+      'entries_forked_total',
+      'Entries ingested under ids that another history of the stream had',
+      ['signal'],
+    ),
     streamResets: counter(
       'stream_resets_total',
       'Looks that found a stream deleted, emptied or put back to an earlier state',
@@ -237,6 +242,7 @@ export function createMetrics() {
       metrics.recordsDuplicate,
       metrics.entriesRead,
       metrics.entriesLost,
+      metrics.entriesForked,
       metrics.streamResets,
       metrics.entriesClaimed,
       metrics.entriesTrimmed,
