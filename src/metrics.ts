@@ -57,6 +57,11 @@ export function createMetrics() {
       'Entries that somebody removed from the stream before they were ingested',
       ['signal'],
     ),
+    entriesForked: counter(
+      'entries_forked_total',
+      'Entries ingested under ids that another history of the stream had',
+      ['signal'],
+    ),
     streamResets: counter(
       'stream_resets_total',
       'Looks that found a stream deleted, emptied or put back to an earlier state',
@@ -108,7 +113,13 @@ export function createMetrics() {
     }),
     rollupsPending: new Gauge<'signal'>({
       name: 'observatory_rollups_pending',
-      help: 'Minutes that are over (of metrics: whose hours are) and have no rollups, or whose rows have changed since, at the last look: they are answered from rows',
+      help: 'Minutes that are over (of metrics: whose hours are) and have no rollups, or whose rows have changed since, at the last look: they are answered from rows; absent where another process rolls up',
+      labelNames: ['signal'],
+      registers,
+    }),
+    rollupsLastFinished: new Gauge<'signal'>({
+      name: 'observatory_rollups_last_finished_timestamp_seconds',
+      help: 'When this process found nothing left that is to be rolled up, in unix time; at first when it began to look',
       labelNames: ['signal'],
       registers,
     }),
@@ -163,6 +174,21 @@ export function createMetrics() {
       help: 'When a run of this process has left nothing that was due, in unix time; 0 before the first one',
       registers,
     }),
+    archivedRows: counter(
+      'archived_rows_total',
+      'Rows written to archives, and read back, before retention removes them',
+      ['table'],
+    ),
+    archivedBytes: counter(
+      'archived_bytes_total',
+      'Bytes of the files of rows that were written to archives before retention removes them',
+      ['table'],
+    ),
+    archiveFailures: counter(
+      'archive_failures_total',
+      'Partitions that could not be archived, each time: nothing of them is removed',
+      ['table'],
+    ),
     tailRecordsSent: counter('tail_records_sent_total', 'Records given to those who watch a tail', [
       'signal',
     ]),
@@ -216,6 +242,7 @@ export function createMetrics() {
       metrics.recordsDuplicate,
       metrics.entriesRead,
       metrics.entriesLost,
+      metrics.entriesForked,
       metrics.streamResets,
       metrics.entriesClaimed,
       metrics.entriesTrimmed,

@@ -11,10 +11,11 @@ import { addSettings } from './setting-flags.ts'
 import { readDatabaseState } from './status/database-state.ts'
 import { formatStatus, type StatusReport } from './status/format-status.ts'
 import { runLiveStatus } from './status/live/run-live-status.ts'
+import { type LookedAtService, lookedAtService, readServiceState } from './status/service-state.ts'
 import { readStreamStates } from './status/stream-states.ts'
 
 const EXAMPLES = `
-Needs PostgreSQL and Redis, no running service; starts nothing. Rows with a "~" are estimates.
+Needs PostgreSQL and Redis; starts nothing. A service that runs tells its buffers, too. Rows with a "~" are estimates.
 
 On a terminal it is live: q or Ctrl-C ends it, j and k scroll. A server that is lost meanwhile is tried again.
 Into a pipe, with --once and with --json it is told once.
@@ -24,7 +25,8 @@ Examples:
   observatory status --interval 10
   observatory status --once
   ACCESS_TOKEN=… observatory status --url https://observatory.example:4318
-  observatory status --json | jq '.streams[] | {stream, lag}'`
+  observatory status --json | jq '.streams[] | {stream, lag}'
+  observatory status --json | jq .service.inFlightBytes`
 
 interface StatusFlags {
   readonly json?: boolean
@@ -45,7 +47,7 @@ export function statusCommand(): Command {
     .option('--interval <seconds>', 'between two looks on a terminal', parseInterval, 2)
     .option(
       '--url <url>',
-      'of the service that a live view asks, too (default: that of HTTP_HOST and HTTP_PORT)',
+      'of the service that is asked for its buffers (default: that of HTTP_HOST and HTTP_PORT)',
     )
   return addSettings(command, [
     'databaseUrl',
@@ -67,12 +69,16 @@ async function status(flags: StatusFlags): Promise<void> {
   const isLive = process.stdout.isTTY === true && !flags.json && !flags.once
   await runCommand(loaded.settings, async (context) => {
     if (isLive) return runLiveStatus(loaded, { intervalMs: flags.interval * 1000, url: flags.url }, context)
-    const report = await readStatus(loaded, context)
+    const report = await readStatus(loaded, lookedAtService(loaded.settings, flags.url), context)
     process.stdout.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : formatStatus(report))
   })
 }
 
-async function readStatus(loaded: LoadedSettings, context: RunContext): Promise<StatusReport> {
+async function readStatus(
+  loaded: LoadedSettings,
+  service: LookedAtService,
+  context: RunContext,
+): Promise<StatusReport> {
   const { settings } = loaded
   const log = (line: string): void => void process.stderr.write(`${line}\n`)
   const urls = await findServers(loaded, { releasers: context.releasers, log })
@@ -80,6 +86,7 @@ async function readStatus(loaded: LoadedSettings, context: RunContext): Promise<
   const { client, databaseUrl, redis, redisUrl } = await openServers(options)
   return {
     servers: { postgres: describePostgres(databaseUrl), redis: describeRedis(redisUrl) },
+    service: await readServiceState(service),
     streams: await readStreamStates(redis, settings),
     ...(await readDatabaseState(client)),
   }

@@ -245,6 +245,7 @@ export class IngestWorker<T extends object> {
     this.#isWriteFailing = false
     this.#settled += batch.rows
     countOutcome(metrics, signal, { rowsWritten, duplicates, reasons })
+    metrics.entriesForked.inc({ signal }, outcome.forkedEntries)
     metrics.copySeconds.observe({ signal }, outcome.copyMs / 1000)
     metrics.commitSeconds.observe({ signal }, outcome.commitMs / 1000)
     metrics.lastCommit.set({ signal }, Date.now() / 1000)

@@ -1,4 +1,5 @@
 import { archiveOnThread } from '../retention/archive/archive-on-thread.ts'
+import { countArchives } from '../retention/archive/count-archives.ts'
 import { createRemovalHooks } from '../retention/create-removal-hooks.ts'
 import { FreezeKeeper } from '../retention/freeze-keeper.ts'
 import { IndexKeeper } from '../retention/index-keeper.ts'
@@ -24,10 +25,11 @@ export function keepPartitions(
   const freezing = new FreezeKeeper({ pool, isIndexed: partitions !== 'off', metrics, logger })
   releasers.defer('freeze keeper', () => freezing.stop())
   const policy = readRetentionPolicy(settings)
+  const archive = archiveOnThread(settings)
   const retention = new RetentionKeeper({
     pool,
     policy,
-    hooks: createRemovalHooks(pool, archiveOnThread(settings)),
+    hooks: createRemovalHooks(pool, archive && countArchives(archive, metrics)),
     metrics,
     logger,
   })

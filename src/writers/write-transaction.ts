@@ -18,6 +18,8 @@ export interface BatchOutcome<T> {
   readonly deadLetters: readonly AddressedLetter[]
   /** Records that the ledger says were ingested before. */
   readonly duplicates: number
+  /** Entries whose ids the ledger has of another history of the stream; their records are in the counts above. */
+  readonly forkedEntries: number
   readonly copyMs: number
   readonly commitMs: number
 }
@@ -83,7 +85,12 @@ export async function writeTransaction<T extends object>(
   const commitStarted = performance.now()
   const { command } = await client.query('commit')
   if (command !== 'COMMIT') throw new Error(`PostgreSQL answered COMMIT with ${command}`)
-  return { batch, rowsWritten, deadLetters, duplicates, copyMs, commitMs: performance.now() - commitStarted }
+  const commitMs = performance.now() - commitStarted
+  return { batch, rowsWritten, deadLetters, duplicates, forkedEntries: forkedOf(claimed), copyMs, commitMs }
+}
+
+function forkedOf(claimed: Exclude<ClaimOutcome, { kind: 'overlap' }>): number {
+  return claimed.kind === 'all' ? 0 : [...claimed.claimed.values()].filter(({ fork }) => fork > 0).length
 }
 
 /** Sets the counts of the claimed ledger rows to what was written of the entries that each lists. */

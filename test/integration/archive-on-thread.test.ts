@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { loadSettings } from '../../src/config.ts'
+import { createMetrics } from '../../src/metrics.ts'
 import { createPool } from '../../src/pool.ts'
 import { archiveOnThread } from '../../src/retention/archive/archive-on-thread.ts'
+import { countArchives } from '../../src/retention/archive/count-archives.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { createHostileRows, DAY, DAY_MS } from '../helpers/hostile-rows.ts'
 import { createTestDatabase } from '../helpers/test-database.ts'
@@ -35,11 +37,19 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
+const metrics = createMetrics()
+
 function archiverOf(archiveUrl: string) {
   const { settings } = loadSettings({ env: { ARCHIVE_URL: archiveUrl } })
   const archive = archiveOnThread({ ...settings, databaseUrl })
   if (archive === undefined) throw new Error('no archives are kept')
-  return archive
+  return countArchives(archive, metrics)
+}
+
+/** How much of it was counted. */
+async function counted(what: string): Promise<number> {
+  const sample = new RegExp(`^observatory_${what}_total\\{table="metric_points"\\} (\\d+)$`, 'm')
+  return Number(sample.exec(await metrics.registry.metrics())?.[1] ?? 0)
 }
 
 const sessions = async () =>
@@ -58,7 +68,7 @@ async function niceOfThreads(): Promise<readonly number[]> {
   return stats.filter(Boolean).map((stat) => Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]))
 }
 
-test('a partition is archived, and this thread goes on meanwhile', async () => {
+test('a partition is archived and counted, and this thread goes on meanwhile', async () => {
   const before = (await niceOfThreads()).filter((nice) => nice >= 19).length
   const archiving = archiverOf(folder)(partition)
   let [turns, lowest] = [0, 0]
@@ -77,6 +87,11 @@ test('a partition is archived, and this thread goes on meanwhile', async () => {
   expect(turns).toBeGreaterThan(20)
   if (process.platform === 'linux') expect(lowest).toBeGreaterThan(before)
   expect(await sessions()).toBe(0)
+  expect(await counted('archived_rows')).toBe(rows[0].rows)
+  expect(await counted('archived_bytes')).toBeGreaterThan(10_000)
+  // It is in an archive now.
+  expect(await archiverOf(folder)(partition)).toBeUndefined()
+  expect(await counted('archived_rows')).toBe(rows[0].rows)
 })
 
 test('being told to stop ends it at once, and its session', async () => {
@@ -91,12 +106,14 @@ test('being told to stop ends it at once, and its session', async () => {
   expect(performance.now() - startedMs).toBeLessThan(1000)
   expect(await sessions()).toBe(0)
   expect((await pool.query('select from archived_partitions')).rowCount).toBe(0)
+  expect(await counted('archive_failures')).toBe(0)
 })
 
 test('what it fails of is told, with its code', async () => {
   const file = join(folder, 'a file')
   await writeFile(file, '')
   await expect(archiverOf(join(file, 'x'))(partition)).rejects.toMatchObject({ code: 'ENOTDIR' })
+  expect(await counted('archive_failures')).toBe(1)
 })
 
 test('where no archives are kept there is nothing to await', () => {

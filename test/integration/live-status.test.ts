@@ -301,13 +301,14 @@ describe('a server that is lost', () => {
   )
 })
 
-test('into a pipe it is told once, and as JSON what it was before', async () => {
+test('into a pipe it is told once, and as JSON, with the buffers of a service', async () => {
   const { code, stdout } = await runObservatory(['status'], { env, cwd })
   expect([code, stdout.includes('\u001b')]).toEqual([0, false])
   expect(stdout).toMatch(/^STREAM +ENTRIES +LAG +PENDING +CONSUMERS$/m)
   const json = await runObservatory(['status', '--json'], { env, cwd })
   expect(Object.keys(JSON.parse(json.stdout))).toEqual([
     'servers',
+    'service',
     'streams',
     'migrations',
     'tables',
@@ -316,6 +317,31 @@ test('into a pipe it is told once, and as JSON what it was before', async () => 
   ])
   const [stream] = JSON.parse(json.stdout).streams
   expect(Object.keys(stream)).toEqual(['signal', 'stream', 'length', 'lag', 'pending', 'consumers'])
+  expect(JSON.parse(json.stdout).service).toMatchObject({
+    url: 'http://127.0.0.1:59999',
+    answers: false,
+    problem: expect.stringContaining('ECONNREFUSED'),
+  })
+  const token = 'read-0123456789abcdef'
+  const running = await startTestService({ ACCESS_TOKENS: `read:${token}` })
+  try {
+    const status = async (ACCESS_TOKEN: string) => {
+      const args = ['status', '--json', '--url', running.service.url]
+      const asked = await runObservatory(args, { env: { ...env, ACCESS_TOKEN }, cwd })
+      return JSON.parse(asked.stdout).service
+    }
+    expect(await status(token)).toEqual({
+      url: running.service.url,
+      answers: true,
+      inFlightBytes: 0,
+      inFlightLimitBytes: 64 * 1024 * 1024,
+      pausedSeconds: 0,
+      otlpBodiesBytes: 0,
+    })
+    expect(await status('')).toMatchObject({ answers: true, problem: 'it wants a token: set ACCESS_TOKEN' })
+  } finally {
+    await running.close()
+  }
 })
 
 test.each(['0', '-1', 'x', '4000'])('an interval of %s is refused', async (interval) => {

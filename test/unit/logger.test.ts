@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { createLogger } from '../../src/logger.ts'
 import { maskSecrets } from '../../src/mask-secrets.ts'
@@ -99,3 +103,22 @@ test('masking a long hostile text takes no time', () => {
   }
   expect(performance.now() - startedAt).toBeLessThan(1000)
 })
+
+test('lines that were logged before the end of the process are written, however slowly they are read', async () => {
+  const count = 3000
+  const program = `import { createLogger } from ${JSON.stringify(new URL('../../src/logger.ts', import.meta.url))}
+    const logger = createLogger({ level: 'info', pretty: false })
+    for (let n = 1; n <= ${count}; n += 1) logger.info({ n }, 'some words that fill what a pipe holds')
+    process.exit(3)`
+  const loader = fileURLToPath(new URL('../helpers/typescript-loader.mjs', import.meta.url))
+  const child = spawn(process.execPath, ['--import', loader, '--input-type=module', '-e', program], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const exited = once(child, 'exit')
+  await once(child.stderr, 'readable')
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  const lines = (await text(child.stderr)).trimEnd().split('\n')
+  expect(await exited).toEqual([3, null])
+  expect(lines.length).toBe(count)
+  expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ n: count })
+}, 30_000)

@@ -1,18 +1,20 @@
 import { formatBytes, formatCount, textTable } from '../text-table.ts'
 import type { DatabaseState, MigrationState } from './database-state.ts'
+import { describeService, type ServiceState } from './service-state.ts'
 import type { StreamState } from './stream-states.ts'
 
 /** Everything that `observatory status` tells. */
 export interface StatusReport extends DatabaseState {
   /** Where the servers are, without user and password. */
   readonly servers: { readonly postgres: string; readonly redis: string }
+  readonly service: ServiceState
   readonly streams: readonly StreamState[]
 }
 
 /** The report for people: aligned tables, one after the other. */
 export function formatStatus(report: StatusReport): string {
-  const { servers, migrations } = report
-  const head = `${servers.postgres}, ${formatMigrations(migrations)}\n${servers.redis}\n`
+  const { servers, migrations, service } = report
+  const head = `${servers.postgres}, ${formatMigrations(migrations)}\n${servers.redis}\n${describeService(service)}\n`
   const parts = [
     head,
     formatStreams(report),

@@ -11,7 +11,17 @@ import { type ArchiveSettings, openArchiveStorage } from './open-archive-storage
  * It can be awaited twice: before the partition is detached, which takes as long as it takes and keeps nobody waiting, and once more when it is detached and no row can come to it any
  * more, which finds what came in between. `name` is then that of the table.
  */
-export type ArchiveBeforeRemoval = (partition: ArchivePartition, signal?: AbortSignal) => Promise<void>
+export type ArchiveBeforeRemoval = (
+  partition: ArchivePartition,
+  signal?: AbortSignal,
+) => Promise<WrittenNow | undefined>
+
+/** What was in no archive before. */
+export interface WrittenNow {
+  readonly rows: number
+  /** Of the file of the rows. */
+  readonly bytes: number
+}
 
 /** Settings of what is archived before it is removed. */
 export type ArchivingSettings = ArchiveSettings & Pick<Settings, 'archiveFormat'>
@@ -30,6 +40,8 @@ export function createArchiveBeforeRemoval(
   if (storage === undefined) return undefined
   return async (partition, signal) => {
     const context = { pool, storage, format: settings.archiveFormat, pace: new Pace() }
-    await archivePartition({ ...context, ...(signal && { signal }) }, partition)
+    const { written } = await archivePartition({ ...context, ...(signal && { signal }) }, partition)
+    const file = written?.rows[0]
+    return file && { rows: file.rows, bytes: file.bytes }
   }
 }

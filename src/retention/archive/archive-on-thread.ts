@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import type { ArchiveBeforeRemoval, ArchivingSettings } from './archive-before-removal.ts'
+import type { ArchiveBeforeRemoval, ArchivingSettings, WrittenNow } from './archive-before-removal.ts'
 import type { ArchiveTask } from './archive-thread.ts'
 import { openArchiveStorage } from './open-archive-storage.ts'
 
@@ -19,12 +19,17 @@ export function archiveOnThread(settings: ArchiveTask['settings']): ArchiveBefor
   return async (partition, signal) => {
     signal?.throwIfAborted()
     const worker = new Worker(THREAD, { workerData: { settings: task, partition } satisfies ArchiveTask })
+    let written: WrittenNow | undefined
+    worker.once('message', (told: WrittenNow | undefined) => {
+      written = told
+    })
     const stop = () => worker.postMessage('stop')
     signal?.addEventListener('abort', stop, { once: true })
     try {
       // Rejects with what the thread throws.
       const [code] = (await once(worker, 'exit')) as [number]
       if (code !== 0) throw new Error(`the thread that archives ${partition.name} ended with ${code}`)
+      return written
     } finally {
       signal?.removeEventListener('abort', stop)
     }

@@ -1,5 +1,5 @@
 /*
- * Runs in a worker thread (archiveOnThread): archives one partition, and ends. It is told to stop by a message.
+ * Runs in a worker thread (archiveOnThread): archives one partition, tells what was written, and ends. It is told to stop by a message.
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { giveWay } from '../../give-way.ts'
@@ -26,7 +26,8 @@ const pool = createPool({
   onError: () => undefined,
 })
 try {
-  await createArchiveBeforeRemoval(pool, settings)?.(partition, stopping.signal)
+  const archive = createArchiveBeforeRemoval(pool, settings)
+  parentPort?.postMessage(await archive?.(partition, stopping.signal))
 } finally {
   await pool.end()
 }

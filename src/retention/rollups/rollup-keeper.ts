@@ -10,13 +10,14 @@ import { tryToLockRollups } from './rollup-lock.ts'
 export interface RollupKeeperOptions {
   /** Of one connection, which is held while there is something to do. */
   readonly pool: pg.Pool
-  readonly metrics: Pick<Metrics, 'rollupsPending' | 'rollupsMade'>
+  readonly metrics: Pick<Metrics, 'rollupsPending' | 'rollupsMade' | 'rollupsLastFinished'>
   readonly logger: Logger
   /** Between two looks. */
   readonly intervalMs?: number
   readonly now?: () => number
 }
 
+const ALL_ROLLUPS = [...ROLLUPS, METRIC_ROLLUP]
 const INTERVAL_MS = 10_000
 /** A minute is rolled up so long after its end: most of what is late has come by then, and a minute is seldom rolled up twice. */
 const SETTLE_MS = 30_000
@@ -54,7 +55,9 @@ export class RollupKeeper {
 
   async #run(): Promise<void> {
     const { signal } = this.#ended
-    const { pool, logger, intervalMs = INTERVAL_MS } = this.#options
+    const { pool, metrics, logger, intervalMs = INTERVAL_MS } = this.#options
+    // So that it is seen where none ever comes to its end, too.
+    for (const each of ALL_ROLLUPS) metrics.rollupsLastFinished.setToCurrentTime({ signal: each.signal })
     while (!signal.aborted) {
       try {
         await withCancellableClient(pool, signal, (client) => this.#rollUpAll(client))
@@ -67,8 +70,12 @@ export class RollupKeeper {
 
   /** Closing the connection gives back the lock. */
   async #rollUpAll(client: pg.ClientBase): Promise<void> {
-    if (!(await tryToLockRollups(client))) return
-    for (const rollup of [...ROLLUPS, METRIC_ROLLUP]) await this.#rollUp(client, rollup)
+    if (!(await tryToLockRollups(client))) {
+      // What another process does makes what was seen here stale.
+      this.#options.metrics.rollupsPending.reset()
+      return
+    }
+    for (const rollup of ALL_ROLLUPS) await this.#rollUp(client, rollup)
     await client.query(FORGET)
   }
 
@@ -80,7 +87,7 @@ export class RollupKeeper {
       const { minutes, left } = await rollUpNewestHour(client, rollup, before)
       metrics.rollupsMade.inc({ signal: rollup.signal }, minutes)
       metrics.rollupsPending.set({ signal: rollup.signal }, left)
-      if (left === 0) return
+      if (left === 0) return metrics.rollupsLastFinished.setToCurrentTime({ signal: rollup.signal })
       await sleep((performance.now() - startedAt) * (1 / SHARE - 1), this.#ended.signal)
     }
   }

@@ -5,16 +5,14 @@ import { maskSecrets } from '../../../mask-secrets.ts'
 import { describePostgres } from '../../../postgres-connection.ts'
 import { openRevivedRedis, whenReady } from '../../../redis.ts'
 import { describeRedis } from '../../../redis-url.ts'
-import type { Settings } from '../../../settings.ts'
 import { untilOutputGone } from '../../output-gone.ts'
 import { paintFor } from '../../query/paint.ts'
 import { findServers, notRunning } from '../../servers.ts'
-import { serviceUrl } from '../../service-url.ts'
+import { describeService, lookedAtService, readServiceState } from '../service-state.ts'
 import { DatabaseLooks } from './database-looks.ts'
 import { LiveScreen } from './live-screen.ts'
 import { type LiveState, liveView } from './live-view.ts'
 import { NOT_LOOKED, repeatLook, within } from './repeated-look.ts'
-import { type LookedAtService, lookAtService } from './service-look.ts'
 import { StreamLooks } from './stream-looks.ts'
 import { watchKeys } from './watch-keys.ts'
 
@@ -38,7 +36,7 @@ export async function runLiveStatus(
   { stopping, releasers }: RunContext,
 ): Promise<void> {
   const { settings } = loaded
-  const service = serviceOf(settings, url)
+  const service = lookedAtService(settings, url)
   const log = (line: string): void => void process.stderr.write(`${line}\n`)
   const { databaseUrl, redisUrl } = await findServers(loaded, { releasers, log })
   if (databaseUrl === undefined) throw notRunning(settings, 'PostgreSQL')
@@ -89,7 +87,7 @@ export async function runLiveStatus(
       }),
       repeatLook({
         ...options,
-        look: () => lookAtService(service),
+        look: async () => describeService(await readServiceState(service)),
         onLook: ({ value = state.service }) => change({ service: value }),
       }),
     ])
@@ -99,12 +97,6 @@ export async function runLiveStatus(
       new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve())),
     ])
   })
-}
-
-/** @throws ObservatoryError ERR_USAGE for what is no address of a service. */
-function serviceOf(settings: Settings, written: string | undefined): LookedAtService {
-  const isKnown = written !== undefined || settings.httpPort !== 0
-  return { url: isKnown ? serviceUrl(written, settings) : undefined, accessToken: settings.accessToken }
 }
 
 /** Enters the screen. @returns what gives the terminal back; it is given back on any exit of the process, too. */
