@@ -546,7 +546,7 @@ describe.each([...spanRoutes, ...logRoutes, ...metricRoutes])('$path', ({ path, 
     for (const word of Object.keys(FILTER_WORDS) as FilterWord[]) {
       const answer = await app.get(`/api/v1/${path}?${word}=${'x'.repeat(2000)}`)
       const { detail } = (await answer.json()) as { detail: string }
-      const isRefused = detail === `${word} is not a parameter of this route`
+      const isRefused = detail.startsWith(`${word} is not a parameter of this route`)
       expect({ word, isTaken: !isRefused }).toEqual({ word, isTaken: words.includes(word) })
     }
   })

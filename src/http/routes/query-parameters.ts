@@ -37,7 +37,7 @@ export function groupsParameter(known: readonly string[], usual?: string) {
 export const STEP_PARAMETER = {
   type: 'string',
   maxLength: 32,
-  description: 'Time of one row: 30s, 5m, 1h. Without it one row is of all.',
+  description: 'Time of one row: 30s, 5m, 1h, 1d. Without it one row is of all.',
   examples: ['5m'],
 }
 
