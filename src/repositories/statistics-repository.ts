@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
-import { CALL_TEXTS, type RecordFilter } from './filter.ts'
+import type { RecordFilter } from './filter.ts'
 import { type GroupedSource, type Grouping, groupedQuery, quantiles } from './grouped-query.ts'
 import { LOG_RECORD_COLUMNS } from './log-record-repository.ts'
 import { POINT_COLUMNS } from './metric-repository.ts'
@@ -12,7 +12,7 @@ import { withQuantiles } from './rollups/with-quantiles.ts'
 import { type SqlQuery, streamRows, streamSnapshot } from './stream-rows.ts'
 import { SPAN_COLUMNS } from './trace-repository.ts'
 
-/** `{count, errorCount, errorRate, durationNs: {p50, p90, p95, p99}}` of spans. */
+/** `{count, rate, errorCount, errorRate, durationNs: {p50, p90, p95, p99}}` of spans; `rate` by the second. */
 export const SPAN_STATISTICS: GroupedSource = {
   signal: 'traces',
   view: 'span_view',
@@ -29,6 +29,7 @@ export const SPAN_STATISTICS: GroupedSource = {
   },
   measures: `'count', count(*), 'errorCount', count(*) filter (where status_code = 2),
     'errorRate', round(avg((status_code = 2)::int), 6), 'durationNs', ${quantiles('duration_ns')}`,
+  rateOf: 'count(*)',
   order: 'count(*) desc',
   rolled: ROLLED_SPAN_STATISTICS,
 }
@@ -40,17 +41,12 @@ export const SPAN_STATISTICS: GroupedSource = {
 export const LLM_USAGE: GroupedSource = {
   signal: 'traces',
   view: 'llm_calls',
-  columns: {
-    time: 'start_time',
-    timeUnixNano: 'start_time_unix_nano',
-    texts: { service: 'service', ...CALL_TEXTS },
-    traceId: 'trace_id',
-    durationNs: 'duration_ns',
-  },
+  columns: SPAN_COLUMNS,
   groups: {
     model: 'model',
     provider: 'provider',
     service: 'service',
+    environment: 'environment',
     operation: 'operation',
     prompt: 'prompt_name',
     promptVersion: 'prompt_version',
@@ -111,8 +107,10 @@ export class StatisticsRepository {
   ): Promise<Readable> {
     const ofRows = groupedQuery(source, filter, grouping)
     const read = () => this.#read(source, { filter, grouping, ofRows }, signal)
-    if (this.#cache === undefined) return read()
     const { from, to } = filter
+    // A rate that has no end is of the time until now.
+    const isUntilNow = source.rateOf !== undefined && to === undefined && grouping.now !== undefined
+    if (this.#cache === undefined || isUntilNow) return read()
     return this.#cache.answer(this.#pool, { from, to, signal: source.signal, question: ofRows, read }, signal)
   }
 

@@ -36,6 +36,7 @@ export function statisticsRoutes(
       const grouping = {
         by: readGroups(query.by, groups),
         step: readStep(query.step),
+        ...((query.from ?? query.step) !== undefined && { now: BigInt(Date.now()) * 1_000_000n }),
       }
       return sendList(request, reply, {
         limits,
@@ -48,7 +49,7 @@ export function statisticsRoutes(
     usual: 'service',
     operationId: 'countSpans',
     tag: 'traces',
-    summary: 'Counts, errors and durations of spans',
+    summary: 'Counts, rates, errors and durations of spans',
     responses: answers(list('SpanStatistics'), { hasEtag: true }),
   })
   route('/api/v1/llm/usage', LLM_USAGE, {
