@@ -13,6 +13,7 @@ import { lazyValidators } from './lazy-validators.ts'
 import { observeQueries } from './observe-queries.ts'
 import { describeRoutes } from './openapi/openapi-document.ts'
 import { AJV_OPTIONS, answerClientError, problemHandler, sendProblem } from './problem.ts'
+import { refuseOtherMethods } from './refuse-other-methods.ts'
 import { type DeadLetterRoutesOptions, deadLetterRoutes } from './routes/dead-letters.ts'
 import { evaluationRoutes } from './routes/evaluations.ts'
 import { metricRoutes } from './routes/metrics.ts'
@@ -89,6 +90,7 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
   if (guard.tls !== undefined) renewTls(app, { tls: guard.tls, read: () => guard.readTls(), logger })
   guardRoutes(app, guard)
   observeQueries(app, options.metrics)
+  refuseOtherMethods(app)
   const document = describeRoutes(app)
   operationRoutes(app, options)
   openApiRoutes(app, document)

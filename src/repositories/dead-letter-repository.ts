@@ -44,6 +44,12 @@ function letterJson(withPayload: boolean): string {
     'purgedAt', ${utc('purged_at')}${withPayload ? payload : ''}))::text`
 }
 
+/** The columns of CSV of letters, but for the payload. */
+export const LETTER_CSV = [
+  ...['id', 'deadLetteredAt', 'signal', 'stream', 'entryId', 'recordIndex', 'reason', 'detail', 'sqlState'],
+  ...['payloadForm', 'payloadBytes', 'payloadKept', 'replayedAt', 'replayedRows', 'replayOf', 'purgedAt'],
+]
+
 export interface FindLetters extends LetterFilter {
   /** At most so many; null is all. */
   readonly limit: number | null

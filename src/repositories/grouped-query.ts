@@ -13,6 +13,8 @@ export interface GroupedSource {
   readonly groups: Readonly<Record<string, string>>
   /** SQL of the members of the result, `'calls', count(*), …`. */
   readonly measures: string
+  /** The columns of CSV of these. */
+  readonly csv: readonly string[]
   /** SQL of how many there are, where it is told how many that is by the second. */
   readonly rateOf?: string
   /** SQL of what is wanted first. */
@@ -29,6 +31,18 @@ export interface Grouping {
   readonly step: bigint | undefined
   /** Unix nanoseconds at which a time range without an end ends for a rate; without it such a rate is of whole steps. */
   readonly now?: bigint
+}
+
+/** The columns of CSV of the rows of {@link groupedQuery}. */
+export function groupedCsv({ csv }: Pick<GroupedSource, 'csv'>, { by, step }: Grouping): readonly string[] {
+  return [...(step === undefined ? [] : ['timeUnixNano']), ...by, ...csv]
+}
+
+const PERCENTS = [50, 90, 95, 99]
+
+/** The columns of CSV of {@link quantiles}. */
+export function quantilesCsv(member: string): readonly string[] {
+  return PERCENTS.map((percent) => `${member}.p${percent}`)
 }
 
 /**
@@ -60,7 +74,7 @@ export function groupedQuery(source: GroupedSource, filter: RecordFilter, groupi
  * never beyond the least and the greatest one.
  */
 export function quantiles(column: string): string {
-  const members = [50, 90, 95, 99].map((percent) => {
+  const members = PERCENTS.map((percent) => {
     const exact = `percentile_disc(${percent / 100}) within group (order by ${column})`
     return `'p${percent}', greatest(min(${column}), least(max(${column}), sketch_value(sketch_bucket(${exact}))))`
   })

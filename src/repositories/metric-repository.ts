@@ -103,6 +103,27 @@ export const POINTS: RecordSource = {
   ],
 }
 
+/** The columns of CSV of definitions. */
+export const METRIC_CSV = ['name', 'type', 'unit', 'description', 'temporality', 'isMonotonic']
+
+/** Where the columns of CSV of points are in their JSON. */
+export const LATEST_CSV = [
+  ...[
+    'timeUnixNano',
+    'startTimeUnixNano',
+    'name',
+    'type',
+    'unit',
+    'service',
+    'value',
+    'count',
+    'sum',
+    'min',
+    'max',
+  ],
+  ...['attributes', 'resource.attributes', 'scope.name', 'scope.version'],
+]
+
 /** Reads metrics. */
 export class MetricRepository {
   readonly #pool: pg.Pool

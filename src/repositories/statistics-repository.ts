@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
 import type { RecordFilter } from './filter.ts'
-import { type GroupedSource, type Grouping, groupedQuery, quantiles } from './grouped-query.ts'
+import { type GroupedSource, type Grouping, groupedQuery, quantiles, quantilesCsv } from './grouped-query.ts'
 import { LOG_RECORD_COLUMNS } from './log-record-repository.ts'
 import { POINT_COLUMNS } from './metric-repository.ts'
 import type { ResultCache } from './result-cache.ts'
@@ -29,6 +29,7 @@ export const SPAN_STATISTICS: GroupedSource = {
   },
   measures: `'count', count(*), 'errorCount', count(*) filter (where status_code = 2),
     'errorRate', round(avg((status_code = 2)::int), 6), 'durationNs', ${quantiles('duration_ns')}`,
+  csv: ['count', 'rate', 'errorCount', 'errorRate', ...quantilesCsv('durationNs')],
   rateOf: 'count(*)',
   order: 'count(*) desc',
   rolled: ROLLED_SPAN_STATISTICS,
@@ -61,6 +62,20 @@ export const LLM_USAGE: GroupedSource = {
     'reasoningTokens', coalesce(sum(reasoning_tokens), 0), 'cost', coalesce(sum(cost), 0),
     'callsWithoutCost', count(*) filter (where cost is null), 'durationNs', ${quantiles('duration_ns')},
     'timeToFirstTokenNs', ${quantiles('time_to_first_token_ns')}`,
+  csv: [
+    ...[
+      'calls',
+      'errorCount',
+      'errorRate',
+      'inputTokens',
+      'outputTokens',
+      'cachedTokens',
+      'cacheCreationTokens',
+    ],
+    ...['reasoningTokens', 'cost', 'callsWithoutCost'],
+    ...quantilesCsv('durationNs'),
+    ...quantilesCsv('timeToFirstTokenNs'),
+  ],
   order: 'coalesce(sum(cost), 0) desc, count(*) desc',
   rolled: ROLLED_LLM_USAGE,
 }
@@ -72,6 +87,7 @@ export const LOG_LEVELS: GroupedSource = {
   columns: LOG_RECORD_COLUMNS,
   groups: { level: 'level', service: 'service', environment: 'environment', eventName: 'event_name' },
   measures: `'count', count(*)`,
+  csv: ['count'],
   order: 'count(*) desc',
   rolled: ROLLED_LOG_LEVELS,
 }
@@ -83,6 +99,7 @@ export const METRIC_STATISTICS: GroupedSource = {
   columns: POINT_COLUMNS,
   groups: { name: 'name', type: 'type', unit: 'unit', service: 'service', environment: 'environment' },
   measures: `'points', count(*), 'series', count(distinct series_id), 'newestUnixNano', max(time_unix_nano)::text`,
+  csv: ['points', 'series', 'newestUnixNano'],
   order: 'count(*) desc',
 }
 

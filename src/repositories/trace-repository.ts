@@ -158,6 +158,12 @@ const TRACE_JSON = `
   || jsonb_strip_nulls(jsonb_build_object(
     'inputTokens', input_tokens, 'outputTokens', output_tokens, 'cost', cost)))::text`
 
+/** The columns of CSV of traces. */
+export const TRACE_CSV = [
+  ...['traceId', 'startTimeUnixNano', 'durationNs', 'name', 'service', 'services', 'spanCount', 'errorCount'],
+  ...['inputTokens', 'outputTokens', 'cost'],
+]
+
 /** A trace that is there, and when its spans start. */
 export interface FoundTrace {
   readonly traceId: string

@@ -158,10 +158,20 @@ describe('methods', () => {
     await eventually(async () => expect(await apiQueries()).toBe(0), { timeoutMs: 1000 })
   })
 
-  test.each(['OPTIONS', 'POST', 'DELETE'])('%s is none of a query', async (method) => {
-    const answer = await fetch(new URL('/api/v1/logs', app.service.url), { method })
-    expect(answer.status).toBe(404)
-    expect(answer.headers.get('content-type')).toContain('application/problem+json')
+  test.each(['POST', 'PUT', 'DELETE'])('%s is none of a query', async (method) => {
+    const headers = { 'content-type': 'application/json' }
+    const body = '{'.repeat(10)
+    for (const path of ['/api/v1/logs?limit=1', `/api/v1/traces/${'a'.repeat(32)}`, '/metrics', '/']) {
+      const answer = await fetch(new URL(path, app.service.url), { method, headers, body })
+      expect([path, answer.status, answer.headers.get('allow')]).toEqual([path, 405, 'GET, HEAD'])
+      expect(await answer.json()).toMatchObject({ status: 405, detail: expect.stringContaining('GET, HEAD') })
+    }
+    expect((await fetch(new URL('/api/v1/nothing', app.service.url), { method })).status).toBe(404)
+  })
+
+  test('OPTIONS is told which there are', async () => {
+    const answer = await fetch(new URL('/api/v1/logs', app.service.url), { method: 'OPTIONS' })
+    expect([answer.status, answer.headers.get('allow')]).toEqual([204, 'GET, HEAD'])
   })
 })
 

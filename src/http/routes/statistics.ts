@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { GroupedSource } from '../../repositories/grouped-query.ts'
+import { type GroupedSource, groupedCsv } from '../../repositories/grouped-query.ts'
 import { readGroups, readStep } from '../../repositories/read-grouping.ts'
 import {
   LLM_USAGE,
@@ -40,6 +40,7 @@ export function statisticsRoutes(
       }
       return sendList(request, reply, {
         limits,
+        csv: groupedCsv(source, grouping),
         read: (limit, signal) =>
           statistics.streamGroups(source, { ...conditions, limit }, { ...grouping, signal }),
       })
