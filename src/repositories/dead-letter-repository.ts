@@ -128,6 +128,7 @@ export class DeadLetterRepository {
     }
   }
 
+  /** How many letters that match still have something to purge. */
   async countPurgeable(filter: LetterFilter): Promise<number> {
     const { conditions, values } = letterConditions({ ...filter, withPurged: false })
     const { rows } = await this.#pool.query<{ count: string }>(
