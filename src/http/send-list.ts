@@ -61,7 +61,7 @@ function isWhatTheyHave(
 ): boolean {
   if (!(rows instanceof KnownRows)) return false
   const etag = `W/"${rows.etag}-${format}"`
-  reply.headers({ etag, 'cache-control': 'no-cache' })
+  reply.headers({ etag, 'cache-control': 'no-cache', vary: 'accept, accept-encoding' })
   return isKnownToClient(request, etag)
 }
 
