@@ -73,6 +73,7 @@ test.each([
   ['spans?traceId=abc', 'traceId is not valid: Trace id, 32 hex digits.'],
   ['spans?service=%00', 'service must have no NUL character'],
   ['spans?attr.a/b=1&attr.a/b=2', 'attr.a/b must be given once'],
+  ['spans?attr.gen_ai.input.messages=x', 'attr.gen_ai.input.messages is what was said to a model'],
   ['spans?limit=0', 'limit must be >= 1'],
   ['dependencies?colour=red', 'not a parameter of this route: those are from, to, limit, format, service'],
   ['spans?colour=red', 'cursor, attr.<name>'],
