@@ -351,7 +351,8 @@ select
   encode(s.span_id, 'hex') as span_id, s.service, r.environment, s.operation, s.provider, s.request_model, s.response_model,
   coalesce(s.response_model, s.request_model) as model, s.input_tokens, s.output_tokens, s.cached_tokens, s.cache_creation_tokens,
   s.reasoning_tokens, s.duration_ns, s.time_to_first_token_ns, s.cost, s.cost_is_computed, s.session_id, s.user_id, s.finish_reason,
-  s.error_type, s.response_id, s.prompt_name, s.prompt_version, s.status_code = 2 as is_error
+  s.error_type, s.response_id, s.prompt_name, s.prompt_version, s.status_code = 2 as is_error,
+  s.name, s.kind as kind_code, s.status_code, s.attributes as hot_attributes
 from spans s
 left join resources r on r.resource_id = s.resource_id
 where (s.request_model is not null or s.response_model is not null)

@@ -968,7 +968,11 @@ create view llm_calls (
   response_id text,
   prompt_name text,
   prompt_version text,
-  is_error boolean
+  is_error boolean,
+  name text,
+  kind_code smallint,
+  status_code smallint,
+  hot_attributes jsonb
 ) as
  SELECT s.start_time,
     s.start_time_unix_nano,
@@ -998,7 +1002,11 @@ create view llm_calls (
     s.response_id,
     s.prompt_name,
     s.prompt_version,
-    s.status_code = 2 AS is_error
+    s.status_code = 2 AS is_error,
+    s.name,
+    s.kind AS kind_code,
+    s.status_code,
+    s.attributes AS hot_attributes
    FROM spans s
      LEFT JOIN resources r ON r.resource_id = s.resource_id
   WHERE (s.request_model IS NOT NULL OR s.response_model IS NOT NULL) AND (COALESCE(s.operation, ''::text) <> ALL (ARRAY['create_agent'::text, 'invoke_agent'::text, 'invoke_workflow'::text, 'execute_tool'::text]));

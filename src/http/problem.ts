@@ -95,16 +95,46 @@ const QUERY_CANCELED = '57014'
 const TOO_LONG = 'The query took too long'
 const NOT_VALID = 'The request is not valid'
 
-/** Ajv says "must NOT have additional properties" of an unknown parameter: name it. */
+/** What Ajv finds wrong, and with what: {@link AJV_OPTIONS} make it say so. */
+interface Failure {
+  readonly instancePath: string
+  readonly keyword: string
+  readonly message?: string
+  readonly params: Readonly<Record<string, unknown>>
+  readonly parentSchema?: {
+    readonly description?: string
+    readonly properties?: object
+    readonly patternProperties?: object
+  }
+  readonly data?: unknown
+}
+
+/** An unknown parameter is refused, never dropped. */
+export const AJV_OPTIONS = { removeAdditional: false, coerceTypes: true, verbose: true } as const
+
 function faultOf(error: FastifyError): Pick<Problem, 'detail' | 'parameter'> {
-  const failure = error.validation?.[0]
+  const failure: Failure | undefined = error.validation?.[0]
   if (failure === undefined) return { detail: error.message }
   const unknown = failure.params.additionalProperty
-  if (typeof unknown === 'string') {
-    return { detail: `${unknown} is not a parameter of this route`, parameter: unknown }
-  }
-  const parameter = failure.instancePath.slice(1)
-  return { detail: `${parameter} ${failure.message ?? 'is not valid'}`, parameter }
+  if (typeof unknown === 'string') return { detail: unknownDetail(unknown, failure), parameter: unknown }
+  const parameter = failure.instancePath.slice(1).replaceAll('~1', '/').replaceAll('~0', '~')
+  return { detail: `${parameter} ${rightOf(failure)}`, parameter }
+}
+
+function unknownDetail(unknown: string, { parentSchema = {} }: Failure): string {
+  const known = Object.keys(parentSchema.properties ?? {})
+  if (parentSchema.patternProperties !== undefined) known.push('attr.<name>')
+  return `${unknown} is not a parameter of this route: ${known.length === 0 ? 'it has none' : `those are ${known.join(', ')}`}`
+}
+
+/** What would be right, where Ajv tells it in words of schemas. */
+function rightOf({ keyword, params, parentSchema, data, message }: Failure): string {
+  if (Array.isArray(data)) return 'must be given once'
+  if (keyword === 'enum') return `must be one of ${(params.allowedValues as readonly string[]).join(', ')}`
+  if (keyword !== 'pattern') return message ?? 'is not valid'
+  return String(data).includes('\0')
+    ? 'must have no NUL character'
+    : `is not valid: ${parentSchema?.description ?? message}`
 }
 
 function clientProblemOf(code: string | undefined): Problem {

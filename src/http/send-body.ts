@@ -13,7 +13,7 @@ const ACCEPTS_GZIP = /(?:^|,)\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[^,]*)?(
  */
 export function sendBody(request: FastifyRequest, reply: FastifyReply, body: CountedBody): FastifyReply {
   noteRows(request, body)
-  reply.header('vary', 'accept-encoding')
+  reply.header('vary', 'accept, accept-encoding')
   if (!ACCEPTS_GZIP.test(request.headers['accept-encoding'] ?? '')) return reply.send(body)
   const gzip = createGzip({ flush: constants.Z_SYNC_FLUSH })
   // An error destroys both.
@@ -24,5 +24,5 @@ export function sendBody(request: FastifyRequest, reply: FastifyReply, body: Cou
 /** Sends a body as it is read, and as it is. */
 export function sendPlain(request: FastifyRequest, reply: FastifyReply, body: CountedBody): FastifyReply {
   noteRows(request, body)
-  return reply.send(body)
+  return reply.header('vary', 'accept').send(body)
 }

@@ -1,30 +1,33 @@
 import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { KnownRows } from '../repositories/known-rows.ts'
+import { listFormatOf } from './accepted-format.ts'
 import { clientGone } from './client-gone.ts'
+import type { CsvPath } from './encoders/csv-of-json.ts'
 import { jsonList } from './encoders/json-list.ts'
-import { ndjsonBody } from './encoders/ndjson-body.ts'
 import { isKnownToClient } from './is-known-to-client.ts'
 import {
   type CommonQuery,
   contentTypeOf,
   type RowLimits,
   readExportLimit,
-  readFormat,
   readPageLimit,
 } from './routes/query-parameters.ts'
 import { sendBody } from './send-body.ts'
+import { sendRows } from './send-rows.ts'
 
 export interface ListAnswer {
   readonly limits: RowLimits
   /** Reads rows of one column, each a JSON text, as many as `limit` says; null is all. Undefined where there is nothing to list. */
   readonly read: (limit: number | null, signal: AbortSignal) => Promise<Readable | undefined>
-  /** Of NDJSON, where rows may be large. */
+  /** The columns of CSV. */
+  readonly csv: readonly CsvPath[]
+  /** Of NDJSON and CSV, where rows may be large. */
   readonly rowsPerChunk?: number
 }
 
 /**
- * Answers with a list that has no pages, as JSON or NDJSON. JSON that could not have all says that it is cut.
+ * Answers with a list that has no pages, as JSON, NDJSON or CSV. JSON that could not have all says that it is cut.
  *
  * @returns undefined where there was nothing to list: then nothing is answered.
  * @throws BadParameter as the limits are read.
@@ -32,16 +35,15 @@ export interface ListAnswer {
 export async function sendList(
   request: FastifyRequest<{ Querystring: CommonQuery }>,
   reply: FastifyReply,
-  { limits, read, rowsPerChunk }: ListAnswer,
+  { limits, read, csv, rowsPerChunk }: ListAnswer,
 ): Promise<FastifyReply | undefined> {
-  const { query, headers } = request
-  const format = readFormat(query, headers.accept)
-  if (format === 'ndjson') {
+  const { query } = request
+  const format = listFormatOf(request)
+  if (format !== 'json') {
     const rows = await read(readExportLimit(query, limits), clientGone(reply))
     if (rows === undefined) return undefined
     if (isWhatTheyHave(request, reply, { rows, format })) return notModified(reply, rows)
-    reply.type(contentTypeOf(format))
-    return sendBody(request, reply, ndjsonBody(rows, rowsPerChunk))
+    return sendRows(request, reply, { rows, format, csv, rowsPerChunk })
   }
   const limit = readPageLimit(query, limits, limits.pageMaxRows)
   const rows = await read(limit + 1, clientGone(reply))
@@ -59,7 +61,7 @@ function isWhatTheyHave(
 ): boolean {
   if (!(rows instanceof KnownRows)) return false
   const etag = `W/"${rows.etag}-${format}"`
-  reply.headers({ etag, 'cache-control': 'no-cache' })
+  reply.headers({ etag, 'cache-control': 'no-cache', vary: 'accept, accept-encoding' })
   return isKnownToClient(request, etag)
 }
 

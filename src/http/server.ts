@@ -12,7 +12,8 @@ import { renewTls } from './access/renew-tls.ts'
 import { lazyValidators } from './lazy-validators.ts'
 import { observeQueries } from './observe-queries.ts'
 import { describeRoutes } from './openapi/openapi-document.ts'
-import { answerClientError, problemHandler, sendProblem } from './problem.ts'
+import { AJV_OPTIONS, answerClientError, problemHandler, sendProblem } from './problem.ts'
+import { refuseOtherMethods } from './refuse-other-methods.ts'
 import { type DeadLetterRoutesOptions, deadLetterRoutes } from './routes/dead-letters.ts'
 import { evaluationRoutes } from './routes/evaluations.ts'
 import { metricRoutes } from './routes/metrics.ts'
@@ -67,8 +68,7 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
   const onError = problemHandler(logger)
   const app = Fastify({
     ...(guard.tls !== undefined && { https: guard.tls }),
-    // An unknown parameter is refused, never dropped.
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
+    ajv: { customOptions: AJV_OPTIONS },
     schemaController: { compilersFactory: { buildValidator: lazyValidators } },
     // Requests that run may end: see {@link closeServer}.
     forceCloseConnections: 'idle',
@@ -90,6 +90,7 @@ export function buildServer(options: HttpServerOptions): FastifyInstance {
   if (guard.tls !== undefined) renewTls(app, { tls: guard.tls, read: () => guard.readTls(), logger })
   guardRoutes(app, guard)
   observeQueries(app, options.metrics)
+  refuseOtherMethods(app)
   const document = describeRoutes(app)
   operationRoutes(app, options)
   openApiRoutes(app, document)

@@ -185,7 +185,7 @@ function readDuration(word: string, value: string): bigint {
   const nanos = parseDuration(value)
   if (nanos !== undefined) return nanos
   throw new RuleProblem(
-    `has ${word}=${shortened(value)}; expected a duration: 250ms, 1.5s, 2m; units ns, us, ms, s, m, h`,
+    `has ${word}=${shortened(value)}; expected a duration: 250ms, 1.5s, 2m; units ns, us, ms, s, m, h, d`,
   )
 }
 

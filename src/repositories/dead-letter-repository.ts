@@ -44,6 +44,12 @@ function letterJson(withPayload: boolean): string {
     'purgedAt', ${utc('purged_at')}${withPayload ? payload : ''}))::text`
 }
 
+/** The columns of CSV of letters, but for the payload. */
+export const LETTER_CSV = [
+  ...['id', 'deadLetteredAt', 'signal', 'stream', 'entryId', 'recordIndex', 'reason', 'detail', 'sqlState'],
+  ...['payloadForm', 'payloadBytes', 'payloadKept', 'replayedAt', 'replayedRows', 'replayOf', 'purgedAt'],
+]
+
 export interface FindLetters extends LetterFilter {
   /** At most so many; null is all. */
   readonly limit: number | null
@@ -122,6 +128,7 @@ export class DeadLetterRepository {
     }
   }
 
+  /** How many letters that match still have something to purge. */
   async countPurgeable(filter: LetterFilter): Promise<number> {
     const { conditions, values } = letterConditions({ ...filter, withPurged: false })
     const { rows } = await this.#pool.query<{ count: string }>(

@@ -34,6 +34,25 @@ const EVALUATION_JSON = `
     'responseId', response_id, 'sessionId', session_id, 'userId', user_id, 'service', service, 'operation', operation,
     'provider', provider, 'model', model, 'promptName', prompt_name, 'promptVersion', prompt_version))::text`
 
+/** The columns of CSV of evaluations. */
+export const EVALUATION_CSV = [
+  ...['timeUnixNano', 'name', 'score', 'label', 'explanation', 'evaluator', 'errorType', 'traceId', 'spanId'],
+  ...[
+    'responseId',
+    'sessionId',
+    'userId',
+    'service',
+    'operation',
+    'provider',
+    'model',
+    'promptName',
+    'promptVersion',
+  ],
+]
+
+/** The columns of CSV of averages, beside what they are by. */
+export const AVERAGE_CSV = ['count', 'scored', 'average', 'min', 'max', 'labels', 'errors']
+
 /** What averages can be grouped by beside the name, and the column of each. */
 export const EVALUATION_GROUPS = {
   model: 'model',

@@ -28,7 +28,9 @@ function digits(count: number, description: string): FilterWordSchema {
 
 /** The words of a filter, the same everywhere: in HTTP queries, on the command line, in the library, in a tail. */
 export const FILTER_WORDS = {
-  from: short('Not before then: RFC 3339, unix time, or relative like -15m (s, m, h, d, w).'),
+  from: short(
+    'Not before then: RFC 3339, a date (its midnight, UTC), unix time, or relative like -15m (s, m, h, d, w).',
+  ),
   to: short('Before then.'),
   service: text('Name of the service.'),
   environment: text('Deployment environment.'),
@@ -38,7 +40,7 @@ export const FILTER_WORDS = {
   level: short('Log records at least as severe: trace, debug, info, warn, error, fatal.'),
   status: { type: 'string', description: 'Status of the span.', enum: [...STATUS_CODES.keys()] },
   kind: { type: 'string', description: 'Kind of the span.', enum: [...SPAN_KINDS.keys()] },
-  minDuration: short('At least so long: 250ms, 1.5s, 2m; units ns, us, ms, s, m, h.'),
+  minDuration: short('At least so long: 250ms, 1.5s, 2m; units ns, us, ms, s, m, h, d.'),
   maxDuration: short('At most so long.'),
   model: text('Language model, as it answered or else as it was asked for.'),
   provider: text('Provider of the model.'),

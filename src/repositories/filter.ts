@@ -1,6 +1,8 @@
 import { attributeForms } from '../models/attribute-forms.ts'
+import { isContentKey } from '../models/content-keys.ts'
 import { floorDivide } from '../models/floor-divide.ts'
 import type { SpanKind, StatusCode } from '../models/span.ts'
+import { BadParameter } from './bad-parameter.ts'
 import { type FullText, fullTextSql } from './full-text.ts'
 import type { RecordPosition } from './page-token.ts'
 
@@ -39,7 +41,7 @@ export interface RecordFilter extends Readonly<Partial<Record<TextWord, string>>
   /** Nanoseconds, both inclusive. */
   readonly minDuration?: bigint
   readonly maxDuration?: bigint
-  /** Attributes that must be there with these values: text, or what JSON makes of the text (42, true). */
+  /** Attributes that must be there with these values: text, or what JSON makes of the text (42, true). Of spans and log records none by which something is said to a model: see {@link refuseContent}. */
   readonly attributes?: readonly (readonly [key: string, value: string])[]
   /** Words of the body. */
   readonly fullText?: FullText
@@ -82,16 +84,32 @@ export interface FilterColumns {
   readonly body?: string
 }
 
+/** @throws BadParameter for an attribute by which something is said to a model: it is stored beside the rows, and would never be found. */
+export function refuseContent(
+  { attributes = [] }: Pick<RecordFilter, 'attributes'>,
+  columns: FilterColumns,
+): void {
+  const said = columns.attributes === 'hot_attributes' && attributes.find(([key]) => isContentKey(key))
+  if (!said) return
+  const word = `attr.${said[0]}`
+  throw new BadParameter(
+    word,
+    `${word} is what was said to a model or by it: that is stored beside, and not looked through`,
+  )
+}
+
 /**
  * The conditions alone: `where …`, or `where true`. More parameters may follow.
  *
  * @param values parameters that come before, to which those of the conditions are added.
+ * @throws as {@link refuseContent}.
  */
 export function whereSql(
   filter: Omit<RecordFilter, 'limit'>,
   columns: FilterColumns,
   values: unknown[] = [],
 ): { where: string; values: unknown[] } {
+  refuseContent(filter, columns)
   const conditions: string[] = []
   const add = (column: string | undefined, condition: string, value: unknown) => {
     if (column === undefined || value === undefined) return

@@ -1,5 +1,6 @@
 import type { TelemetrySignal } from '../models/telemetry-signal.ts'
 import { type FilterColumns, type RecordFilter, whereSql } from './filter.ts'
+import { rateSql } from './rate-sql.ts'
 import type { RolledSource } from './rollups/rolled-source.ts'
 import type { SqlQuery } from './stream-rows.ts'
 
@@ -12,6 +13,10 @@ export interface GroupedSource {
   readonly groups: Readonly<Record<string, string>>
   /** SQL of the members of the result, `'calls', count(*), …`. */
   readonly measures: string
+  /** The columns of CSV of these. */
+  readonly csv: readonly string[]
+  /** SQL of how many there are, where it is told how many that is by the second. */
+  readonly rateOf?: string
   /** SQL of what is wanted first. */
   readonly order: string
   /** Where rollups can answer. */
@@ -24,27 +29,43 @@ export interface Grouping {
   readonly by: readonly string[]
   /** Nanoseconds of the time that one result is of; undefined for all of it. */
   readonly step: bigint | undefined
+  /** Unix nanoseconds at which a time range without an end ends for a rate; without it such a rate is of whole steps. */
+  readonly now?: bigint
+}
+
+/** The columns of CSV of the rows of {@link groupedQuery}. */
+export function groupedCsv({ csv }: Pick<GroupedSource, 'csv'>, { by, step }: Grouping): readonly string[] {
+  return [...(step === undefined ? [] : ['timeUnixNano']), ...by, ...csv]
+}
+
+const PERCENTS = [50, 90, 95, 99]
+
+/** The columns of CSV of {@link quantiles}. */
+export function quantilesCsv(member: string): readonly string[] {
+  return PERCENTS.map((percent) => `${member}.p${percent}`)
 }
 
 /**
  * One row a group with one column, JSON text `{time, …groups, …measures}`; `time` is the beginning of its step in unix nanoseconds. Those of one time
  * together, the oldest first, of these what is wanted first, and else by the groups.
  */
-export function groupedQuery(source: GroupedSource, filter: RecordFilter, { by, step }: Grouping): SqlQuery {
-  const { columns, groups, measures, view, order } = source
+export function groupedQuery(source: GroupedSource, filter: RecordFilter, grouping: Grouping): SqlQuery {
+  const { columns, groups, measures, view, order, rateOf } = source
+  const { by, step } = grouping
   const { where, values } = whereSql(filter, columns)
   const names = by.map((word) => groups[word] ?? 'null')
   const members = by.map((word, index) => `'${word}', ${names[index]}, `).join('')
-  const time =
-    step === undefined
-      ? undefined
-      : `div(${columns.timeUnixNano}::numeric, $${values.push(step)}) * $${values.length}`
+  const parameter = (value: unknown) => `$${values.push(value)}`
+  const width = step === undefined ? undefined : parameter(step)
+  const time = width && `div(${columns.timeUnixNano}::numeric, ${width}) * ${width}`
+  const rate =
+    rateOf === undefined ? '' : `${rateSql(rateOf, { ...grouping, ...filter, time, width, parameter })}, `
   const keys = [...(time === undefined ? [] : [time]), ...names]
-  const grouping = keys.length === 0 ? '' : `group by ${keys.join(', ')}`
+  const groupBy = keys.length === 0 ? '' : `group by ${keys.join(', ')}`
   const text = `
-    select jsonb_build_object(${time === undefined ? '' : `'timeUnixNano', (${time})::text, `}${members}${measures})::text
-    from ${view} ${where} ${grouping}
-    order by ${[...(time === undefined ? [] : [time]), order, ...names].join(', ')} limit $${values.push(filter.limit)}`
+    select jsonb_build_object(${time === undefined ? '' : `'timeUnixNano', (${time})::text, `}${members}${rate}${measures})::text
+    from ${view} ${where} ${groupBy}
+    order by ${[...(time === undefined ? [] : [time]), order, ...names].join(', ')} limit ${parameter(filter.limit)}`
   return { text, values }
 }
 
@@ -53,7 +74,7 @@ export function groupedQuery(source: GroupedSource, filter: RecordFilter, { by, 
  * never beyond the least and the greatest one.
  */
 export function quantiles(column: string): string {
-  const members = [50, 90, 95, 99].map((percent) => {
+  const members = PERCENTS.map((percent) => {
     const exact = `percentile_disc(${percent / 100}) within group (order by ${column})`
     return `'p${percent}', greatest(min(${column}), least(max(${column}), sketch_value(sketch_bucket(${exact}))))`
   })

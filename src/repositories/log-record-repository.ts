@@ -96,7 +96,7 @@ export interface TraceMessage extends ContentLog {
   readonly spanId: string
 }
 
-/** Reads log records. */
+/** Reads log records. Units and errors are those of every repository: see TraceRepository. */
 export class LogRecordRepository {
   readonly #pool: pg.Pool
 
@@ -104,12 +104,15 @@ export class LogRecordRepository {
     this.#pool = pool
   }
 
-  /** All log records that match: see {@link streamRecords}. */
+  /**
+   * All log records that match, as `limit` and `order` say: a stream of rows with one column, the record as JSON text in the shape of the wire contract, or those of CSV or Parquet: see
+   * {@link streamRecords}.
+   */
   streamLogRecords(filter: RecordFilter, options: StreamOptions): Promise<Readable> {
     return streamRecords(this.#pool, LOG_RECORDS, filter, options)
   }
 
-  /** A page of log records: see {@link pageRecords}. */
+  /** A page of log records and one more: a stream of {@link PageRow}, the newest first unless `order` says otherwise: see {@link pageRecords}. */
   pageLogRecords(filter: RecordFilter & { readonly limit: number }, signal: AbortSignal): Promise<Readable> {
     return pageRecords(this.#pool, LOG_RECORDS, filter, signal)
   }

@@ -103,7 +103,28 @@ export const POINTS: RecordSource = {
   ],
 }
 
-/** Reads metrics. */
+/** The columns of CSV of definitions. */
+export const METRIC_CSV = ['name', 'type', 'unit', 'description', 'temporality', 'isMonotonic']
+
+/** Where the columns of CSV of points are in their JSON. */
+export const LATEST_CSV = [
+  ...[
+    'timeUnixNano',
+    'startTimeUnixNano',
+    'name',
+    'type',
+    'unit',
+    'service',
+    'value',
+    'count',
+    'sum',
+    'min',
+    'max',
+  ],
+  ...['attributes', 'resource.attributes', 'scope.name', 'scope.version'],
+]
+
+/** Reads metrics; values are in the metric's unit. Units and errors else are those of every repository: see TraceRepository. */
 export class MetricRepository {
   readonly #pool: pg.Pool
   readonly #cache: ResultCache | undefined
@@ -113,7 +134,7 @@ export class MetricRepository {
     this.#cache = cache
   }
 
-  /** Metric definitions by name: a stream of rows with one column, the definition as JSON text. */
+  /** Metric definitions by name: a stream of rows with one column, JSON text `{name, type, unit, description, temporality, isMonotonic}`. */
   streamDefinitions(filter: Pick<RecordFilter, 'name' | 'limit'>, signal: AbortSignal): Promise<Readable> {
     return streamRows(
       this.#pool,
@@ -128,12 +149,15 @@ export class MetricRepository {
     )
   }
 
-  /** All data points that match: see {@link streamRecords}. */
+  /**
+   * All data points that match, as `limit` and `order` say: a stream of rows with one column, the point as JSON text in the shape of the wire contract, or those of CSV or Parquet: see
+   * {@link streamRecords}.
+   */
   streamPoints(filter: RecordFilter, options: StreamOptions): Promise<Readable> {
     return streamRecords(this.#pool, POINTS, filter, options)
   }
 
-  /** A page of data points: see {@link pageRecords}. */
+  /** A page of data points and one more: a stream of {@link PageRow}, the newest first unless `order` says otherwise: see {@link pageRecords}. */
   pagePoints(filter: RecordFilter & { readonly limit: number }, signal: AbortSignal): Promise<Readable> {
     return pageRecords(this.#pool, POINTS, filter, signal)
   }
@@ -167,7 +191,12 @@ export class MetricRepository {
     return streamRows(this.#pool, { text, values }, signal)
   }
 
-  /** A time series: see {@link queryMetric}. With a cache, {@link ResultCache.answer}. */
+  /**
+   * A time series: a stream of rows with one column, JSON text `{timeUnixNano, labels, …aggregates}`, in the order of time: see {@link queryMetric}. With a cache, {@link ResultCache.answer}.
+   *
+   * @returns undefined when there is no such metric.
+   * @throws BadParameter for what cannot be told of the metric, and where several have the name.
+   */
   async queryMetric(query: MetricQuery, signal: AbortSignal): Promise<Readable | undefined> {
     const read = () => queryMetric(this.#pool, query, signal)
     const { from, to } = query.conditions

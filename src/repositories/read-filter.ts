@@ -63,7 +63,10 @@ export function readTimeRange(
     const text = words[word]
     const parsed = text === undefined ? undefined : parseFilterTime(text, nowMs)
     if (text === undefined || parsed !== undefined) return parsed
-    throw new BadParameter(word, `${word} must be a time: RFC 3339, unix, or relative like -15m`)
+    throw new BadParameter(
+      word,
+      `${word} must be a time between 1678 and 2262: RFC 3339, a date, unix, or relative like -15m`,
+    )
   }
   const from = time('from')
   const to = time('to')
@@ -106,7 +109,7 @@ function readDuration(
   if (text === undefined) return {}
   const duration = parseDuration(text)
   if (duration !== undefined) return { [word]: duration }
-  throw new BadParameter(word, `${word} must be a duration: 250ms, 1.5s, 2m; units ns, us, ms, s, m, h`)
+  throw new BadParameter(word, `${word} must be a duration: 250ms, 1.5s, 2m; units ns, us, ms, s, m, h, d`)
 }
 
 function readLevel(level: string): number {

@@ -33,6 +33,6 @@ export function readStep(step: string | undefined): bigint | undefined {
   if (step === undefined) return undefined
   const nanos = parseDuration(step)
   if (nanos === undefined || nanos < MIN_STEP)
-    throw new BadParameter('step', 'step must be a duration of at least a second: 30s, 5m, 1h')
+    throw new BadParameter('step', 'step must be a duration of at least a second: 30s, 5m, 1h, 1d')
   return nanos
 }

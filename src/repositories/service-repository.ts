@@ -9,12 +9,14 @@ import { SPAN_COLUMNS } from './trace-repository.ts'
 /** How long before its caller's time range a called span may have begun by another clock, and a caller before what it calls. */
 const AROUND = 3_600_000_000_000n
 
-const OPERATIONS: GroupedSource = {
+/** `{spanCount, errorCount}` of spans. */
+export const OPERATIONS: GroupedSource = {
   signal: 'traces',
   view: 'span_view',
   columns: SPAN_COLUMNS,
   groups: { service: 'service', name: 'name', kind: 'kind' },
   measures: `'spanCount', count(*), 'errorCount', count(*) filter (where status_code = 2)`,
+  csv: ['spanCount', 'errorCount'],
   order: 'count(*) desc',
 }
 

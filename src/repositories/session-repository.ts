@@ -12,6 +12,12 @@ export const SESSION_COLUMNS: FilterColumns = {
   texts: { service: 'service', user: 'user_id', session: 'session_id' },
 }
 
+/** The columns of CSV of sessions. */
+export const SESSION_CSV = [
+  ...['sessionId', 'userIds', 'services', 'startTimeUnixNano', 'endTimeUnixNano', 'turnCount', 'errorCount'],
+  ...['inputTokens', 'outputTokens', 'cost'],
+]
+
 /** One turn of a session as it is read: the turn, and lists of `{attributes, events}` of spans that begin first, and that end last; all as JSON text. */
 export type TurnRow = readonly [turn: string, first: string, last: string]
 

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
-import { CALL_TEXTS, type RecordFilter } from './filter.ts'
-import { type GroupedSource, type Grouping, groupedQuery, quantiles } from './grouped-query.ts'
+import type { RecordFilter } from './filter.ts'
+import { type GroupedSource, type Grouping, groupedQuery, quantiles, quantilesCsv } from './grouped-query.ts'
 import { LOG_RECORD_COLUMNS } from './log-record-repository.ts'
 import { POINT_COLUMNS } from './metric-repository.ts'
 import type { ResultCache } from './result-cache.ts'
@@ -12,7 +12,7 @@ import { withQuantiles } from './rollups/with-quantiles.ts'
 import { type SqlQuery, streamRows, streamSnapshot } from './stream-rows.ts'
 import { SPAN_COLUMNS } from './trace-repository.ts'
 
-/** `{count, errorCount, errorRate, durationNs: {p50, p90, p95, p99}}` of spans. */
+/** `{count, rate, errorCount, errorRate, durationNs: {p50, p90, p95, p99}}` of spans; `rate` by the second. */
 export const SPAN_STATISTICS: GroupedSource = {
   signal: 'traces',
   view: 'span_view',
@@ -29,6 +29,8 @@ export const SPAN_STATISTICS: GroupedSource = {
   },
   measures: `'count', count(*), 'errorCount', count(*) filter (where status_code = 2),
     'errorRate', round(avg((status_code = 2)::int), 6), 'durationNs', ${quantiles('duration_ns')}`,
+  csv: ['count', 'rate', 'errorCount', 'errorRate', ...quantilesCsv('durationNs')],
+  rateOf: 'count(*)',
   order: 'count(*) desc',
   rolled: ROLLED_SPAN_STATISTICS,
 }
@@ -40,17 +42,12 @@ export const SPAN_STATISTICS: GroupedSource = {
 export const LLM_USAGE: GroupedSource = {
   signal: 'traces',
   view: 'llm_calls',
-  columns: {
-    time: 'start_time',
-    timeUnixNano: 'start_time_unix_nano',
-    texts: { service: 'service', ...CALL_TEXTS },
-    traceId: 'trace_id',
-    durationNs: 'duration_ns',
-  },
+  columns: SPAN_COLUMNS,
   groups: {
     model: 'model',
     provider: 'provider',
     service: 'service',
+    environment: 'environment',
     operation: 'operation',
     prompt: 'prompt_name',
     promptVersion: 'prompt_version',
@@ -65,6 +62,20 @@ export const LLM_USAGE: GroupedSource = {
     'reasoningTokens', coalesce(sum(reasoning_tokens), 0), 'cost', coalesce(sum(cost), 0),
     'callsWithoutCost', count(*) filter (where cost is null), 'durationNs', ${quantiles('duration_ns')},
     'timeToFirstTokenNs', ${quantiles('time_to_first_token_ns')}`,
+  csv: [
+    ...[
+      'calls',
+      'errorCount',
+      'errorRate',
+      'inputTokens',
+      'outputTokens',
+      'cachedTokens',
+      'cacheCreationTokens',
+    ],
+    ...['reasoningTokens', 'cost', 'callsWithoutCost'],
+    ...quantilesCsv('durationNs'),
+    ...quantilesCsv('timeToFirstTokenNs'),
+  ],
   order: 'coalesce(sum(cost), 0) desc, count(*) desc',
   rolled: ROLLED_LLM_USAGE,
 }
@@ -76,6 +87,7 @@ export const LOG_LEVELS: GroupedSource = {
   columns: LOG_RECORD_COLUMNS,
   groups: { level: 'level', service: 'service', environment: 'environment', eventName: 'event_name' },
   measures: `'count', count(*)`,
+  csv: ['count'],
   order: 'count(*) desc',
   rolled: ROLLED_LOG_LEVELS,
 }
@@ -87,6 +99,7 @@ export const METRIC_STATISTICS: GroupedSource = {
   columns: POINT_COLUMNS,
   groups: { name: 'name', type: 'type', unit: 'unit', service: 'service', environment: 'environment' },
   measures: `'points', count(*), 'series', count(distinct series_id), 'newestUnixNano', max(time_unix_nano)::text`,
+  csv: ['points', 'series', 'newestUnixNano'],
   order: 'count(*) desc',
 }
 
@@ -111,8 +124,10 @@ export class StatisticsRepository {
   ): Promise<Readable> {
     const ofRows = groupedQuery(source, filter, grouping)
     const read = () => this.#read(source, { filter, grouping, ofRows }, signal)
-    if (this.#cache === undefined) return read()
     const { from, to } = filter
+    // A rate that has no end is of the time until now.
+    const isUntilNow = source.rateOf !== undefined && to === undefined && grouping.now !== undefined
+    if (this.#cache === undefined || isUntilNow) return read()
     return this.#cache.answer(this.#pool, { from, to, signal: source.signal, question: ofRows, read }, signal)
   }
 

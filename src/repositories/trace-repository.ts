@@ -158,6 +158,12 @@ const TRACE_JSON = `
   || jsonb_strip_nulls(jsonb_build_object(
     'inputTokens', input_tokens, 'outputTokens', output_tokens, 'cost', cost)))::text`
 
+/** The columns of CSV of traces. */
+export const TRACE_CSV = [
+  ...['traceId', 'startTimeUnixNano', 'durationNs', 'name', 'service', 'services', 'spanCount', 'errorCount'],
+  ...['inputTokens', 'outputTokens', 'cost'],
+]
+
 /** A trace that is there, and when its spans start. */
 export interface FoundTrace {
   readonly traceId: string
@@ -179,7 +185,13 @@ export type TraceSpanRow = readonly [position: number, span: string, genAi: stri
 /** Spans with what was said are large: few are held at once. */
 const SPANS_AT_ONCE = 20
 
-/** Reads traces. */
+/**
+ * Reads traces.
+ *
+ * Times are unix nanoseconds as text, durations nanoseconds, costs US dollars. No connection to be had is an ObservatoryError ERR_SERVER_UNREACHABLE, rows that take PostgreSQL longer than
+ * the pool allows ERR_QUERY_TIMEOUT, an aborted `signal` its reason, and what PostgreSQL refuses its own error: thrown before there is a stream, and from then on errors of the stream.
+ * So it is of every repository.
+ */
 export class TraceRepository {
   readonly #pool: pg.Pool
 
@@ -187,12 +199,15 @@ export class TraceRepository {
     this.#pool = pool
   }
 
-  /** All spans that match: see {@link streamRecords}. */
+  /**
+   * All spans that match, with their events and links, as `limit` and `order` say: a stream of rows with one column, the span as JSON text in the shape of the wire contract, or those of CSV or Parquet:
+   * see {@link streamRecords}.
+   */
   streamSpans(filter: RecordFilter, options: StreamOptions): Promise<Readable> {
     return streamRecords(this.#pool, SPANS, filter, options)
   }
 
-  /** A page of spans: see {@link pageRecords}. */
+  /** A page of spans and one more: a stream of {@link PageRow}, the newest first unless `order` says otherwise: see {@link pageRecords}. */
   pageSpans(filter: RecordFilter & { readonly limit: number }, signal: AbortSignal): Promise<Readable> {
     return pageRecords(this.#pool, SPANS, filter, signal)
   }
@@ -278,7 +293,7 @@ export class TraceRepository {
     }))
   }
 
-  /** These spans of a trace, in their order: rows are {@link TraceSpanRow}. */
+  /** These spans of a trace, in their order: a stream of rows that are {@link TraceSpanRow}. */
   async streamTrace(trace: FoundTrace, places: readonly SpanPlace[], signal: AbortSignal): Promise<Readable> {
     const query = await this.#nearQuery(
       'spans',

@@ -12,8 +12,10 @@ import { createTcpProxy } from '../helpers/tcp-proxy.ts'
 import { createTestDatabase } from '../helpers/test-database.ts'
 import { startTestService, type TestService } from '../helpers/test-service.ts'
 
+/** Connections for queries. */
+const POOL_SIZE = 3
+
 describe('clients of the API that go away', () => {
-  const POOL_SIZE = 3
   let test: TestService
   beforeAll(async () => {
     test = await startTestService({ DATABASE_POOL_MAX: String(POOL_SIZE) })
@@ -49,6 +51,51 @@ describe('clients of the API that go away', () => {
       await locker.end()
     }
     expect((await test.get('/api/v1/logs')).status).toBe(200)
+  })
+})
+
+describe('queries and ingest', () => {
+  let test: TestService
+  let locker: pg.Client
+  beforeAll(async () => {
+    test = await startTestService({ DATABASE_POOL_MAX: String(POOL_SIZE), BATCH_MAX_AGE_MS: '5' })
+    locker = new pg.Client(test.databaseUrl)
+    await locker.connect()
+  })
+  afterAll(async () => {
+    await locker?.end()
+    await test?.close()
+  })
+
+  const waiting = async (name: string) =>
+    (
+      await test.query(
+        `select from pg_stat_activity where datname = current_database() and application_name = $1 and wait_event_type = 'Lock'`,
+        [name],
+      )
+    ).length
+  const send = (message: string) => test.redis.xadd(`${test.prefix}:logs`, '*', 'message', message)
+  const count = async () =>
+    (await test.query<{ n: number }>('select count(*)::int as n from log_records'))[0]?.n
+
+  it('do not wait for each other: ingest goes on though all connections of queries are taken', async () => {
+    await locker.query('begin; lock table metrics in access exclusive mode')
+    const answers = Array.from({ length: POOL_SIZE + 4 }, () => test.get('/api/v1/metrics'))
+    await eventually(async () => expect(await waiting('observatory:api')).toBe(POOL_SIZE))
+    await send('boom')
+    await eventually(async () => expect(await count()).toBe(1))
+    await locker.query('rollback')
+    for (const answer of answers) expect((await answer).status).toBe(200)
+  })
+
+  it('do not wait for each other: queries are answered though nothing can be written', async () => {
+    const before = await count()
+    await locker.query('begin; lock table log_records in share mode')
+    for (let index = 0; index < 50; index += 1) await send('late')
+    await eventually(async () => expect(await waiting('observatory:ingest')).toBeGreaterThan(0))
+    expect((await test.get('/api/v1/logs')).status).toBe(200)
+    await locker.query('rollback')
+    await eventually(async () => expect(await count()).toBe((before ?? 0) + 50))
   })
 })
 

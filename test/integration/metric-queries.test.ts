@@ -317,7 +317,7 @@ describe('what cannot be told', () => {
     ['queue', { by: Array.from({ length: 21 }, (_, index) => `l${index}`).join(',') }, 'by', '20 labels'],
     ['double', {}, 'unit', 'ms, s'],
     ['twofold', {}, 'type', 'counter, gauge'],
-    ['queue', { type: 'thermometer' }, 'type', 'allowed values'],
+    ['queue', { type: 'thermometer' }, 'type', 'one of gauge, counter'],
     ['queue', { from: at(10), to: at(5) }, 'from', 'not be after to'],
   ])('%s %j is refused, and %s named', async (name, words, parameter, detail) => {
     expect(await ask(name, words as unknown as Record<string, string>)).toMatchObject({

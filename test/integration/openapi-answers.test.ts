@@ -1,4 +1,5 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import { parse } from 'csv-parse/sync'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually } from '../helpers/eventually.ts'
 import { startTestService, type TestService } from '../helpers/test-service.ts'
@@ -184,10 +185,10 @@ const QUERIES: Readonly<Record<string, readonly string[]>> = {
   '/api/v1/dead-letters': ['/api/v1/dead-letters?payload=true'],
   '/api/v1/llm/usage': [
     '/api/v1/llm/usage?step=1h',
-    '/api/v1/llm/usage?by=model,provider,service,operation,prompt,promptVersion,user,session,finishReason,errorType',
+    '/api/v1/llm/usage?by=model,provider,service,environment,operation,prompt,promptVersion,user,session,finishReason,errorType',
   ],
   '/api/v1/traces/stats': [
-    '/api/v1/traces/stats?by=service,environment,name,kind,status,operation,provider,model&step=1h',
+    `/api/v1/traces/stats?by=service,environment,name,kind,status,operation,provider,model&step=1h&to=${at(3_600_000)}`,
     '/api/v1/traces/stats?by=&to=-10w',
   ],
   '/api/v1/metrics/stats': [
@@ -252,6 +253,37 @@ describe('what the OpenAPI document says of answers holds', () => {
       const validate = ajv.compile(forTests({ $ref: `#/components/schemas/${name}` }))
       for (const line of lines)
         expect(validate(JSON.parse(line)), `${line} ${ajv.errorsText(validate.errors)}`).toBe(true)
+    }
+  })
+
+  test('of CSV: a column for every member of the lines of NDJSON, and in it what that says', async () => {
+    const lists = Object.keys(document.paths).filter((path) => {
+      const { content = {} } = document.paths[path]?.get?.responses['200'] ?? {}
+      // Of records, and so of the newest points, CSV has other columns.
+      return content['text/csv'] && !content['application/vnd.apache.parquet'] && !path.endsWith('/latest')
+    })
+    expect(lists.length).toBeGreaterThan(12)
+    for (const path of lists) {
+      const url = new URL(QUERIES[path]?.[0] ?? path, app.service.url)
+      const read = async (format: string) => {
+        url.searchParams.set('format', format)
+        return (await (await fetch(url)).text()).trimEnd()
+      }
+      const lines = (await read('ndjson')).split('\n').map((line) => JSON.parse(line) as Json)
+      const rows = parse(await read('csv'), { columns: true }) as Readonly<Record<string, string>>[]
+      expect([path, rows.length]).toEqual([path, lines.length])
+      rows.forEach((row, index) => {
+        // Of a time series a label is a column.
+        const { labels, ...members } = lines[index] ?? {}
+        const others = path.endsWith('/query') ? (labels as Json) : labels === undefined ? {} : { labels }
+        const columns = new Set(Object.keys(row).map((name) => name.split('.')[0]))
+        for (const [name, value] of Object.entries({ ...members, ...others })) {
+          expect([path, name, columns.has(name)]).toEqual([path, name, true])
+          const text = row[name] ?? ''
+          if (typeof value === 'number') expect([path, name, Number(text)]).toEqual([path, name, value])
+          else if (typeof value !== 'object') expect([path, name, text]).toEqual([path, name, String(value)])
+        }
+      })
     }
   })
 

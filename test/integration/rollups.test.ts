@@ -116,7 +116,7 @@ const QUESTION = fc
       ...(from !== undefined && { from: BigInt(timeOf(from)) }),
       ...(to !== undefined && { to: BigInt(timeOf(to)) }),
       ...(service !== undefined && { service }),
-      ...(status !== undefined && source === 'spans' && { status }),
+      ...(status !== undefined && source !== 'levels' && { status }),
       ...(minSeverityNumber !== undefined && source === 'levels' && { minSeverityNumber }),
     }
     return {

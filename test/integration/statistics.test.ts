@@ -125,6 +125,18 @@ test('statistics of spans are counts, errors and durations by any of their words
   ])
 })
 
+test('a rate is by the second of the time that is asked for, or of what of it is in the step', async () => {
+  const rates = async (query: string) =>
+    (await get(`traces/stats?by=service&service=bot&${query}`)).data.map(({ rate }) => rate)
+  expect(await rates('')).toEqual([null])
+  expect(await rates(`from=${START}&to=${START + 10n * MINUTE}`)).toEqual([189 / 600])
+  expect(await rates(`step=1m`)).toEqual([84 / 60, 105 / 60])
+  expect(await rates(`step=1m&to=${START + MINUTE / 2n}`)).toEqual([84 / 30])
+  const [untilNow] = await rates(`from=${START}`)
+  const secondsUntilNow = Number(BigInt(Date.now()) * 1_000_000n - START) / 1e9
+  expect(untilNow).toBeCloseTo(189 / secondsUntilNow, 2)
+})
+
 test('log records are counted by level, and by step', async () => {
   expect((await get('logs/levels')).data).toEqual([
     { level: 'info', count: 3 },

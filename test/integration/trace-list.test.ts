@@ -88,9 +88,40 @@ describe('traces', () => {
   })
 })
 
+describe('all traces', () => {
+  const read = async (query: string, headers = {}) => {
+    const answer = await fetch(`${app.service.url}/api/v1/traces?${query}`, { headers })
+    return {
+      type: answer.headers.get('content-type') ?? '',
+      lines: (await answer.text()).trimEnd().split(/\r?\n/),
+    }
+  }
+
+  test('come as NDJSON, without a cursor', async () => {
+    const { type, lines } = await read('', { accept: 'application/x-ndjson' })
+    expect(type).toContain('application/x-ndjson')
+    expect(lines.map((line) => (JSON.parse(line) as TraceJson).traceId)).toEqual(ids)
+    const some = await read('format=ndjson&service=even&limit=3')
+    expect(some.lines.map((line) => (JSON.parse(line) as TraceJson).traceId)).toEqual(every(2).slice(0, 3))
+    const { nextCursor } = await page('limit=5')
+    expect((await page(`format=ndjson&cursor=${nextCursor}`)).detail).toBe(
+      'cursor goes with format=json only',
+    )
+  })
+
+  test('come as CSV', async () => {
+    const { type, lines } = await read('format=csv')
+    expect(type).toContain('text/csv')
+    const [head, ...rows] = lines
+    expect(head).toMatch(/^traceId,startTimeUnixNano,durationNs,name,/)
+    expect(rows.map((row) => row.slice(0, 32))).toEqual(ids)
+    expect(rows[0]).toContain(',root 0,even,"[""even""]",3,1,')
+  })
+})
+
 test.each([
   ['cursor=nonsense', 'must be the nextCursor'],
-  ['format=csv', 'format is not a parameter'],
+  ['format=parquet', 'format must be one of json, ndjson, csv'],
   ['limit=0', 'limit'],
 ])('%s is refused with what would be right', async (query, detail) => {
   const answer = await page(query)

@@ -239,6 +239,17 @@ describe('a trace', () => {
   })
 })
 
+test('the spans of a trace alone come as NDJSON', async () => {
+  const traceId = await store([
+    ['root', undefined],
+    ['call', 'root'],
+  ])
+  const lines = await app.get(`/api/v1/traces/${traceId}?format=ndjson`)
+  expect(lines.headers.get('content-type')).toContain('application/x-ndjson')
+  const spans = (await lines.text()).trimEnd().split('\n')
+  expect(spans.map((line) => JSON.parse(line) as SpanJson)).toEqual((await view(traceId)).spans)
+})
+
 test('a trace that is not there is 404, and what is no id 400', async () => {
   const missing = await app.get(`/api/v1/traces/${'0123456789abcdef'.repeat(2)}`)
   expect(missing.status).toBe(404)

@@ -1,5 +1,5 @@
-import type { MetricRepository } from '../../repositories/metric-repository.ts'
-import { csvOfJson } from './csv-of-json.ts'
+import { csvOfJson } from '../../http/encoders/csv-of-json.ts'
+import { METRIC_CSV, type MetricRepository } from '../../repositories/metric-repository.ts'
 import type { Listing } from './listing.ts'
 
 interface MetricDefinition {
@@ -9,8 +9,6 @@ interface MetricDefinition {
   readonly description?: string
   readonly temporality?: string
 }
-
-const CSV = ['name', 'type', 'unit', 'description', 'temporality', 'isMonotonic']
 
 /** The metrics that there are, by name. */
 export function definitionListing(metrics: MetricRepository): Listing<MetricDefinition> {
@@ -28,10 +26,10 @@ export function definitionListing(metrics: MetricRepository): Listing<MetricDefi
       },
       { heading: 'DESCRIPTION', cell: ({ description = '' }) => description, style: () => 'faint' },
     ],
-    csv: CSV,
+    csv: METRIC_CSV,
     open: async ({ form, limit, signal }) => {
       const rows = await metrics.streamDefinitions({ limit }, signal)
-      return form === 'csv' ? csvOfJson(rows, CSV) : rows
+      return form === 'csv' ? csvOfJson(rows, METRIC_CSV) : rows
     },
   }
 }

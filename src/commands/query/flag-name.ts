@@ -2,8 +2,9 @@ import { ObservatoryError } from '../../errors.ts'
 import { BadParameter } from '../../repositories/bad-parameter.ts'
 import { FILTER_WORDS } from '../../repositories/filter-words.ts'
 
-/** A word of a query as it is typed: `minDuration` is `--min-duration`. */
+/** A word of a query as it is typed: `minDuration` is `--min-duration`, `attr.key` is `--attr key`. */
 export function flagName(word: string): string {
+  if (word.startsWith('attr.')) return `--attr ${word.slice('attr.'.length)}`
   return `--${word.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }
 

@@ -40,7 +40,7 @@ export function metricsCommand(): Command {
   return addOutputFlags(command, { noun: 'metrics or points', areRecords: true })
     .addOption(series('--agg <words>', 'avg, sum, min, max, count, last, rate, increase, p50, p99.9, …'))
     .addOption(series('--by <labels>', 'Labels: service, environment, names of attributes.'))
-    .addOption(series('--step <duration>', 'One line for each so long: 30s, 5m, 1h.'))
+    .addOption(series('--step <duration>', 'One line for each so long: 30s, 5m, 1h, 1d.'))
     .addOption(series('--type <type>', 'Where metrics of several types have the name.').choices(METRIC_TYPES))
     .addOption(series('--unit <unit>', 'Where metrics of several units have the name.'))
     .addHelpText('after', EXAMPLES)

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { ObservatoryError } from '../../errors.ts'
-import type { FilterColumns } from '../../repositories/filter.ts'
+import { type FilterColumns, refuseContent } from '../../repositories/filter.ts'
 import {
   FILTER_WORDS,
   type FilterWord,
@@ -98,7 +98,11 @@ export function readConditions(flags: QueryFlags, columns: FilterColumns): Condi
     return [`attr.${text.slice(0, equals)}`, text.slice(equals + 1)]
   })
   const written = Object.fromEntries([...words, ...attributes]) as WrittenFilter
-  return readingFlags(() => readFilter(written, Date.now()))
+  return readingFlags(() => {
+    const conditions = readFilter(written, Date.now())
+    refuseContent(conditions, columns)
+    return conditions
+  })
 }
 
 /** In which form to write: as asked for, else as suits what takes it. @throws ObservatoryError ERR_USAGE for bytes on a terminal. */

@@ -1,8 +1,8 @@
 import { ObservatoryError } from '../../errors.ts'
+import { csvNameOf, csvOfJson } from '../../http/encoders/csv-of-json.ts'
 import type { MetricRepository } from '../../repositories/metric-repository.ts'
 import type { Aggregate } from '../../repositories/metrics/aggregates.ts'
-import type { MetricQuery } from '../../repositories/metrics/metric-query.ts'
-import { csvOfJson } from './csv-of-json.ts'
+import { type MetricQuery, seriesCsv } from '../../repositories/metrics/metric-query.ts'
 import { readingFlags } from './flag-name.ts'
 import { formatTime } from './format-value.ts'
 import type { Listing } from './listing.ts'
@@ -19,6 +19,7 @@ export function seriesListing(
   query: Omit<MetricQuery, 'limit'>,
 ): Listing<SeriesRow> {
   const { name, by, step, aggregates } = query
+  const paths = seriesCsv(query)
   const times = step === undefined ? [] : ['timeUnixNano']
   return {
     noun: 'lines',
@@ -39,7 +40,7 @@ export function seriesListing(
         align: 'right' as const,
       })),
     ],
-    csv: [...times, ...by, ...aggregates],
+    csv: paths.map(csvNameOf),
     open: async ({ form, limit, signal }) => {
       const rows = await metrics.queryMetric({ ...query, limit }, signal).catch((error: unknown) =>
         readingFlags((): undefined => {
@@ -52,11 +53,6 @@ export function seriesListing(
           `no metric is called ${name}: "observatory query metrics" lists those there are`,
         )
       }
-      const paths = [
-        ...times.map((time) => [time]),
-        ...by.map((label) => ['labels', label]),
-        ...aggregates.map((word) => [word]),
-      ]
       return form === 'csv' ? csvOfJson(rows, paths) : rows
     },
   }

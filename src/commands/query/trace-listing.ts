@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
+import { csvOfJson } from '../../http/encoders/csv-of-json.ts'
 import type { RecordFilter } from '../../repositories/filter.ts'
-import type { TraceRepository } from '../../repositories/trace-repository.ts'
-import { csvOfJson } from './csv-of-json.ts'
+import { TRACE_CSV, type TraceRepository } from '../../repositories/trace-repository.ts'
 import { formatCost, formatNanos, formatTime } from './format-value.ts'
 import type { Listing } from './listing.ts'
 import type { TableColumn } from './table-column.ts'
@@ -58,20 +58,6 @@ const COLUMNS: readonly TableColumn<TraceSummary>[] = [
   },
 ]
 
-const CSV = [
-  'traceId',
-  'startTimeUnixNano',
-  'durationNs',
-  'name',
-  'service',
-  'services',
-  'spanCount',
-  'errorCount',
-  'inputTokens',
-  'outputTokens',
-  'cost',
-]
-
 /** Of so many the first ones come at once, by windows of time; for all others one query is faster. */
 const FIRST_TRACES = 1000
 
@@ -84,10 +70,10 @@ export function traceListing(
     noun: 'traces',
     first: 'the newest',
     columns: COLUMNS,
-    csv: CSV,
+    csv: TRACE_CSV,
     open: async ({ form, limit, signal }) => {
       const rows = Readable.from(readTraces(traces, { ...filter, limit }, signal))
-      return form === 'csv' ? csvOfJson(rows, CSV) : rows
+      return form === 'csv' ? csvOfJson(rows, TRACE_CSV) : rows
     },
   }
 }

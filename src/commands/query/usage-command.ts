@@ -30,7 +30,7 @@ export function usageCommand(): Command {
     .addOption(
       new Option('--by <words>', `Any of ${words.join(', ')}, with commas between them.`).default('model'),
     )
-    .option('--step <duration>', 'One line for each so long: 30s, 5m, 1h.')
+    .option('--step <duration>', 'One line for each so long: 30s, 5m, 1h, 1d.')
   return addOutputFlags(addFilterFlags(command, LLM_USAGE.columns), { noun: 'lines' })
     .addHelpText('after', EXAMPLES)
     .action(queryUsage)

@@ -1,8 +1,8 @@
+import { csvOfJson } from '../../http/encoders/csv-of-json.ts'
 import type { RecordFilter } from '../../repositories/filter.ts'
-import type { Grouping } from '../../repositories/grouped-query.ts'
+import { type Grouping, groupedCsv } from '../../repositories/grouped-query.ts'
 import { LLM_USAGE, type StatisticsRepository } from '../../repositories/statistics-repository.ts'
 import { formatCount } from '../text-table.ts'
-import { csvOfJson } from './csv-of-json.ts'
 import { formatCost, formatNanos, formatTime } from './format-value.ts'
 import type { Listing } from './listing.ts'
 import type { TableColumn } from './table-column.ts'
@@ -25,22 +25,6 @@ interface UsageRow {
   readonly timeToFirstTokenNs: Quantiles | null
   readonly [group: string]: unknown
 }
-
-const MEASURES = [
-  'calls',
-  'errorCount',
-  'errorRate',
-  'inputTokens',
-  'outputTokens',
-  'cachedTokens',
-  'cacheCreationTokens',
-  'reasoningTokens',
-  'cost',
-  'callsWithoutCost',
-  ...['durationNs', 'timeToFirstTokenNs'].flatMap((name) =>
-    ['p50', 'p90', 'p95', 'p99'].map((quantile) => `${name}.${quantile}`),
-  ),
-]
 
 const RIGHT = { align: 'right' } as const
 
@@ -72,7 +56,7 @@ export function usageListing(
   grouping: Grouping,
 ): Listing<UsageRow> {
   const { by, step } = grouping
-  const csv = [...(step === undefined ? [] : ['timeUnixNano']), ...by, ...MEASURES]
+  const csv = groupedCsv(LLM_USAGE, grouping)
   const time = {
     heading: 'TIME',
     cell: ({ timeUnixNano = '0' }: UsageRow) => `${formatTime(timeUnixNano).slice(0, 19)}Z`,

@@ -7,10 +7,11 @@ const NEEDS_QUOTES = /[",\r\n]/
 /**
  * Rows of text columns as CSV (RFC 4180) with a line of names first: see {@link rowsBody}. Null is an empty field, and the empty text `""`, as PostgreSQL's COPY has them.
  */
-export function csvBody(rows: Readable, names: readonly string[]): CountedBody {
+export function csvBody(rows: Readable, names: readonly string[], rowsPerChunk?: number): CountedBody {
   return rowsBody<readonly (string | null)[]>(rows, {
     head: csvLine(names),
     encode: (batch) => batch.map(csvLine).join(''),
+    ...(rowsPerChunk !== undefined && { rowsPerChunk }),
   })
 }
 

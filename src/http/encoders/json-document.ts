@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import type { ListFormat } from '../routes/query-parameters.ts'
+import type { DocumentFormat } from '../routes/query-parameters.ts'
 import { inChunks } from './in-chunks.ts'
 import { type CountedBody, RowCount } from './row-count.ts'
 
@@ -17,7 +17,7 @@ interface Document {
  *
  * @param head JSON text of an object that is not empty.
  */
-export function jsonDocument({ head, name, items }: Document, format: ListFormat): CountedBody {
+export function jsonDocument({ head, name, items }: Document, format: DocumentFormat): CountedBody {
   const counted = new RowCount()
   const chunks = format === 'ndjson' ? lines(items, counted) : document({ head, name, items }, counted)
   return Object.assign(Readable.from(inChunks(chunks), { objectMode: false }), { counted })

@@ -9,8 +9,13 @@ import type { Content, Response, RouteDocs } from './route-docs.ts'
 const NDJSON =
   'An answer that is cut off may say so in a last line, {"error": {"status", "title", "detail"}}; its connection ends without the end of the body.'
 
-/** Pages of JSON; of records that have a `source`, all of it as NDJSON, CSV and Parquet too. */
-export function pages(item: ComponentName, source?: Pick<RecordSource, 'csv' | 'parquet'>): Content {
+interface Columns extends Partial<Pick<RecordSource, 'parquet'>> {
+  /** Names, or as records have them. */
+  readonly csv: RecordSource['csv'] | readonly string[]
+}
+
+/** Pages of JSON; all of it as NDJSON and CSV too, and as Parquet where there is such a form of it. */
+export function pages(item: ComponentName, { csv, parquet }: Columns): Content {
   const nextCursor = {
     type: ['string', 'null'],
     description:
@@ -18,14 +23,12 @@ export function pages(item: ComponentName, source?: Pick<RecordSource, 'csv' | '
   }
   return {
     ...json(object({ data: arrayOf(ref(item)), nextCursor })),
-    ...(source && {
-      ...lines(item),
-      'text/csv': {
-        schema: text(`RFC 4180, with a line of names first: ${source.csv.map(([name]) => name).join(', ')}.`),
-      },
+    ...lines(item),
+    ...csvLines(`: ${csv.map((column) => (typeof column === 'string' ? column : column[0])).join(', ')}`),
+    ...(parquet && {
       [PARQUET_CONTENT_TYPE]: {
         schema: text(
-          `A file with the columns ${source.parquet.map(describeColumn).join(', ')}. One that was cut off has no footer.`,
+          `A file with the columns ${parquet.map(describeColumn).join(', ')}. One that was cut off has no footer.`,
         ),
       },
     }),
@@ -37,12 +40,15 @@ function describeColumn({ name, type }: ParquetColumn): string {
   return type === 'string' ? name : `${name} (${type})`
 }
 
-/** A list that has no pages, as JSON or NDJSON. */
+/** A list that has no pages, as JSON, NDJSON or CSV. */
 export function list(item: ComponentName): Content {
-  const isCut = mark('There is more than this: ask for a shorter time range, a higher limit, or NDJSON.')
+  const isCut = mark(
+    'There is more than this: ask for a shorter time range, a higher limit, or NDJSON or CSV.',
+  )
   return {
     ...json(object({ data: arrayOf(ref(item)), nextCursor: { type: 'null' } }, { isCut })),
     ...lines(item),
+    ...csvLines(),
   }
 }
 
@@ -95,6 +101,10 @@ export function problem(name: keyof typeof PROBLEM_RESPONSES) {
 
 function json(schema: JsonSchema): Content {
   return { 'application/json': { schema } }
+}
+
+function csvLines(names = ''): Content {
+  return { 'text/csv': { schema: text(`RFC 4180, with a line of names first${names}.`) } }
 }
 
 function lines(item: ComponentName): Content {

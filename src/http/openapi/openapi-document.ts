@@ -7,7 +7,7 @@ import { type RouteDocs, TAGS } from './route-docs.ts'
 
 const DESCRIPTION = `Telemetry of applications that use language models: traces, metrics and logs, stored exactly once.
 
-Times in answers are unix nanoseconds as text. \`from\` and \`to\` are RFC 3339, unix time, or relative like \`-15m\`. A parameter that a route does not have is refused.
+Times in answers are unix nanoseconds as text. \`from\` and \`to\` are RFC 3339, a date, unix time, or relative like \`-15m\`. A parameter that a route does not have is refused.
 
 Where the service has tokens (ACCESS_TOKENS), it answers 401 without one and 403 with one of another role; 421 to another Host where it is for its own machine alone, 429 to a client that asks too often. All of them are problems.`
 

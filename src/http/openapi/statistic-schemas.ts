@@ -29,6 +29,12 @@ function groupSchema({ groups }: GroupedSource, measures: Readonly<Record<string
 export const STATISTIC_SCHEMAS = {
   SpanStatistics: groupSchema(SPAN_STATISTICS, {
     count: integer(),
+    rate: nullable({
+      type: 'number',
+      minimum: 0,
+      description:
+        'Spans a second of the time asked for, or of what of it is in the step; until now where it has no end. Null without step and from.',
+    }),
     errorCount,
     errorRate,
     durationNs: ref('Quantiles'),

@@ -1,7 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import { REJECTION_REASONS, type RejectionReason } from '../../models/rejection.ts'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../../models/telemetry-signal.ts'
-import type { DeadLetterRepository, FindLetters } from '../../repositories/dead-letter-repository.ts'
+import {
+  type DeadLetterRepository,
+  type FindLetters,
+  LETTER_CSV,
+} from '../../repositories/dead-letter-repository.ts'
 import { readTimeRange } from '../../repositories/read-filter.ts'
 import { answers, list } from '../openapi/answers.ts'
 import type { RouteDocs } from '../openapi/route-docs.ts'
@@ -47,10 +51,11 @@ export function deadLetterRoutes(
     },
     (request, reply) => {
       const find = readFind(request.query)
+      const csv = request.query.payload ? [...LETTER_CSV, 'payload'] : LETTER_CSV
       const read = (limit: number | null, signal: AbortSignal) =>
         deadLetters.streamLetters({ ...find, limit }, signal)
       // With payloads a row can be of megabytes: it is a chunk by itself.
-      return sendList(request, reply, { limits, read, ...(find.withPayload && { rowsPerChunk: 1 }) })
+      return sendList(request, reply, { limits, csv, read, ...(find.withPayload && { rowsPerChunk: 1 }) })
     },
   )
 }

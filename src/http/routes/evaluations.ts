@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import {
+  AVERAGE_CSV,
   EVALUATION_COLUMNS,
+  EVALUATION_CSV,
   EVALUATION_GROUPS,
   type EvaluationGroup,
   type EvaluationRepository,
@@ -47,6 +49,7 @@ export function evaluationRoutes(
       const conditions = readConditions(request.query)
       return sendList(request, reply, {
         limits,
+        csv: EVALUATION_CSV,
         read: (limit, signal) => evaluations.streamEvaluations({ ...conditions, limit }, signal),
       })
     },
@@ -62,6 +65,7 @@ export function evaluationRoutes(
       const groups = readGroups(request.query.by, GROUPS).filter((word) => word !== 'name')
       return sendList(request, reply, {
         limits,
+        csv: ['name', ...groups, ...AVERAGE_CSV],
         read: (limit, signal) => evaluations.streamAverages({ ...conditions, limit }, groups, signal),
       })
     },

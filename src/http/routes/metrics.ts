@@ -1,8 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import { METRIC_TYPES } from '../../models/data-point.ts'
-import { type MetricRepository, POINT_COLUMNS } from '../../repositories/metric-repository.ts'
+import { BadParameter } from '../../repositories/bad-parameter.ts'
+import {
+  LATEST_CSV,
+  METRIC_CSV,
+  type MetricRepository,
+  POINT_COLUMNS,
+} from '../../repositories/metric-repository.ts'
 import { readAggregates } from '../../repositories/metrics/aggregates.ts'
+import { seriesCsv } from '../../repositories/metrics/metric-query.ts'
 import { readLabels, readStep } from '../../repositories/read-grouping.ts'
+import { listFormatOf } from '../accepted-format.ts'
 import { answers, list } from '../openapi/answers.ts'
 import type { RouteDocs } from '../openapi/route-docs.ts'
 import { sendProblem } from '../problem.ts'
@@ -76,6 +84,7 @@ export function metricRoutes(app: FastifyInstance, options: MetricRoutesOptions)
       const { name } = request.query
       return sendList(request, reply, {
         limits,
+        csv: METRIC_CSV,
         read: (most, signal) =>
           metrics.streamDefinitions({ ...(name !== undefined && { name }), limit: most }, signal),
       })
@@ -89,6 +98,7 @@ export function metricRoutes(app: FastifyInstance, options: MetricRoutesOptions)
       const { name } = request.params
       return sendList(request, reply, {
         limits,
+        csv: LATEST_CSV,
         read: (most, signal) => metrics.streamLatest({ ...conditions, name, limit: most }, signal),
       })
     },
@@ -130,8 +140,11 @@ function timeSeries(app: FastifyInstance, { metrics, limits }: MetricRoutesOptio
         by: readLabels(by),
         step: readStep(step),
       }
+      if (query.aggregates.length === 0 && listFormatOf(request) === 'csv')
+        throw new BadParameter('agg', 'agg must be given with format=csv, whose columns it names')
       const answer = await sendList(request, reply, {
         limits,
+        csv: seriesCsv(query),
         read: (limit, signal) => metrics.queryMetric({ ...query, limit }, signal),
       })
       if (answer === undefined) {

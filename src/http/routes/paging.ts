@@ -2,14 +2,15 @@ import type { FastifyRequest } from 'fastify'
 import { BadParameter } from '../../repositories/bad-parameter.ts'
 import type { RecordFilter } from '../../repositories/filter.ts'
 import { readPageToken } from '../../repositories/page-token.ts'
+import { acceptedFormat } from '../accepted-format.ts'
 import type { FilterQuery } from './filter-query.ts'
-import { type BodyFormat, PARQUET_CONTENT_TYPE, readFormat } from './query-parameters.ts'
+import { type BodyFormat, RECORD_FORMATS } from './query-parameters.ts'
 
 /** The JSON schemas of what says which records come, in which order and in which form. */
 export const PAGING_PARAMETERS = {
   format: {
     type: 'string',
-    enum: ['json', 'ndjson', 'csv', 'parquet'],
+    enum: RECORD_FORMATS,
     description: 'Form of the answer: json comes in pages. Without it: by Accept, else json.',
   },
   order: {
@@ -34,9 +35,7 @@ export interface PageQuery extends Omit<FilterQuery, 'format'> {
 
 /** As asked for by `format`, else by the header Accept. */
 export function readRecordFormat({ query, headers }: FastifyRequest<{ Querystring: PageQuery }>): BodyFormat {
-  if (query.format !== undefined) return query.format
-  if (headers.accept?.includes(PARQUET_CONTENT_TYPE)) return 'parquet'
-  return headers.accept?.includes('text/csv') ? 'csv' : readFormat({}, headers.accept)
+  return query.format ?? acceptedFormat(headers.accept, RECORD_FORMATS)
 }
 
 /** Where the page before ended, and the order. @throws BadParameter for a cursor that is none, or of another query. */

@@ -16,7 +16,7 @@ export const COMMON_PARAMETERS = {
   },
   format: {
     type: 'string',
-    enum: ['json', 'ndjson'],
+    enum: ['json', 'ndjson', 'csv'],
     description: 'Form of the answer. Without it: by Accept, else json.',
   },
 }
@@ -37,12 +37,20 @@ export function groupsParameter(known: readonly string[], usual?: string) {
 export const STEP_PARAMETER = {
   type: 'string',
   maxLength: 32,
-  description: 'Time of one row: 30s, 5m, 1h. Without it one row is of all.',
+  description: 'Time of one row: 30s, 5m, 1h, 1d. Without it one row is of all.',
   examples: ['5m'],
 }
 
+/** Every form that a document with a list in it comes in: as NDJSON it is the list alone. */
+export const DOCUMENT_FORMATS = ['json', 'ndjson'] as const
+export type DocumentFormat = (typeof DOCUMENT_FORMATS)[number]
+
+/** Of a document. */
+export const DOCUMENT_FORMAT_PARAMETER = { ...COMMON_PARAMETERS.format, enum: DOCUMENT_FORMATS }
+
 /** Every form that lists come in. */
-export type ListFormat = 'json' | 'ndjson'
+export const LIST_FORMATS = [...DOCUMENT_FORMATS, 'csv'] as const
+export type ListFormat = (typeof LIST_FORMATS)[number]
 
 /** What {@link COMMON_PARAMETERS} let pass. */
 export interface CommonQuery {
@@ -52,13 +60,9 @@ export interface CommonQuery {
   format?: ListFormat
 }
 
-/** As asked for by `format`, else by the header Accept. */
-export function readFormat(query: Pick<CommonQuery, 'format'>, accept: string | undefined): ListFormat {
-  return query.format ?? (accept?.includes('application/x-ndjson') ? 'ndjson' : 'json')
-}
-
-/** Every form that records come in; lists of other things are JSON alone. */
-export type BodyFormat = ListFormat | 'csv' | 'parquet'
+/** Every form that records come in. */
+export const RECORD_FORMATS = [...LIST_FORMATS, 'parquet'] as const
+export type BodyFormat = (typeof RECORD_FORMATS)[number]
 
 /** As IANA has it. */
 export const PARQUET_CONTENT_TYPE = 'application/vnd.apache.parquet'

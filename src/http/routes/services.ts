@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import type { ServiceRepository } from '../../repositories/service-repository.ts'
+import { groupedCsv, quantilesCsv } from '../../repositories/grouped-query.ts'
+import { OPERATIONS, type ServiceRepository } from '../../repositories/service-repository.ts'
 import { SPAN_COLUMNS } from '../../repositories/trace-repository.ts'
 import { answers, list } from '../openapi/answers.ts'
 import type { RouteDocs } from '../openapi/route-docs.ts'
@@ -45,6 +46,7 @@ export function serviceRoutes(app: FastifyInstance, { services, limits }: Servic
       const conditions = readConditions(request.query)
       return sendList(request, reply, {
         limits,
+        csv: ['service', 'environments', 'signals'],
         read: (limit, signal) => services.streamServices({ ...conditions, limit }, signal),
       })
     },
@@ -56,6 +58,7 @@ export function serviceRoutes(app: FastifyInstance, { services, limits }: Servic
       const conditions = readConditions(request.query)
       return sendList(request, reply, {
         limits,
+        csv: groupedCsv(OPERATIONS, { by: Object.keys(OPERATIONS.groups), step: undefined }),
         read: (limit, signal) => services.streamOperations({ ...conditions, limit }, signal),
       })
     },
@@ -67,6 +70,7 @@ export function serviceRoutes(app: FastifyInstance, { services, limits }: Servic
       const conditions = readConditions(request.query)
       return sendList(request, reply, {
         limits,
+        csv: ['parent', 'child', 'callCount', 'errorCount', ...quantilesCsv('durationNs')],
         read: (limit, signal) => services.streamDependencies({ ...conditions, limit }, signal),
       })
     },

@@ -1,6 +1,11 @@
 import type { FastifyInstance } from 'fastify'
-import { SESSION_COLUMNS, type SessionRepository } from '../../repositories/session-repository.ts'
+import {
+  SESSION_COLUMNS,
+  SESSION_CSV,
+  type SessionRepository,
+} from '../../repositories/session-repository.ts'
 import { readSessionView } from '../../repositories/session-view.ts'
+import { acceptedFormat } from '../accepted-format.ts'
 import { clientGone } from '../client-gone.ts'
 import { jsonDocument } from '../encoders/json-document.ts'
 import { answers, list, one } from '../openapi/answers.ts'
@@ -11,9 +16,11 @@ import { sendList } from '../send-list.ts'
 import { type FilterQuery, filterSchema, readConditions } from './filter-query.ts'
 import {
   contentTypeOf,
+  DOCUMENT_FORMAT_PARAMETER,
+  DOCUMENT_FORMATS,
+  type DocumentFormat,
   type RowLimits,
   readExportLimit,
-  readFormat,
   readPageLimit,
   TEXT_PARAMETER,
 } from './query-parameters.ts'
@@ -24,7 +31,11 @@ export interface SessionRoutesOptions {
 }
 
 const { session: _, ...texts } = SESSION_COLUMNS.texts
-const schema = { querystring: filterSchema({ ...SESSION_COLUMNS, texts }) }
+const columns = { ...SESSION_COLUMNS, texts }
+
+interface SessionQuery extends Omit<FilterQuery, 'format'> {
+  format?: DocumentFormat
+}
 
 const params = {
   type: 'object',
@@ -50,21 +61,25 @@ const DOCS = {
 export function sessionRoutes(app: FastifyInstance, { sessions, limits }: SessionRoutesOptions): void {
   app.get<{ Querystring: FilterQuery }>(
     '/api/v1/sessions',
-    { schema, config: { docs: DOCS.sessions } },
+    { schema: { querystring: filterSchema(columns) }, config: { docs: DOCS.sessions } },
     (request, reply) => {
       const conditions = readConditions(request.query)
       return sendList(request, reply, {
         limits,
+        csv: SESSION_CSV,
         read: (limit, signal) => sessions.streamSessions({ ...conditions, limit }, signal),
       })
     },
   )
-  app.get<{ Querystring: FilterQuery; Params: { id: string } }>(
+  app.get<{ Querystring: SessionQuery; Params: { id: string } }>(
     '/api/v1/sessions/:id',
-    { schema: { ...schema, params }, config: { docs: DOCS.session } },
+    {
+      schema: { querystring: filterSchema(columns, { format: DOCUMENT_FORMAT_PARAMETER }), params },
+      config: { docs: DOCS.session },
+    },
     async (request, reply) => {
       const { query, headers, params } = request
-      const format = readFormat(query, headers.accept)
+      const format = query.format ?? acceptedFormat(headers.accept, DOCUMENT_FORMATS)
       const limit =
         format === 'json' ? readPageLimit(query, limits, limits.pageMaxRows) : readExportLimit(query, limits)
       const filter = { ...readConditions(query), limit, sessionId: params.id }

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { GroupedSource } from '../../repositories/grouped-query.ts'
+import { type GroupedSource, groupedCsv } from '../../repositories/grouped-query.ts'
 import { readGroups, readStep } from '../../repositories/read-grouping.ts'
 import {
   LLM_USAGE,
@@ -36,9 +36,11 @@ export function statisticsRoutes(
       const grouping = {
         by: readGroups(query.by, groups),
         step: readStep(query.step),
+        ...((query.from ?? query.step) !== undefined && { now: BigInt(Date.now()) * 1_000_000n }),
       }
       return sendList(request, reply, {
         limits,
+        csv: groupedCsv(source, grouping),
         read: (limit, signal) =>
           statistics.streamGroups(source, { ...conditions, limit }, { ...grouping, signal }),
       })
@@ -48,7 +50,7 @@ export function statisticsRoutes(
     usual: 'service',
     operationId: 'countSpans',
     tag: 'traces',
-    summary: 'Counts, errors and durations of spans',
+    summary: 'Counts, rates, errors and durations of spans',
     responses: answers(list('SpanStatistics'), { hasEtag: true }),
   })
   route('/api/v1/llm/usage', LLM_USAGE, {

@@ -19,6 +19,16 @@ export interface MetricQuery {
   readonly limit: number | null
 }
 
+/** Where the columns of CSV of a time series are in its JSON; those of aggregates are known where these are asked for. */
+export function seriesCsv({
+  by,
+  step,
+  aggregates,
+}: Pick<MetricQuery, 'by' | 'step' | 'aggregates'>): readonly (string | readonly string[])[] {
+  const labels = by.map((label) => ['labels', label])
+  return [...(step === undefined ? [] : ['timeUnixNano']), ...labels, ...aggregates.map((word) => [word])]
+}
+
 /**
  * How far before a time range the point is looked for that an increase at its beginning counts from, in nanoseconds: 15 minutes, 15 times the interval at
  * which OpenTelemetry SDKs export.

@@ -10,6 +10,7 @@ import {
   whereSql,
 } from '../filter.ts'
 import type { Grouping } from '../grouped-query.ts'
+import { rateSql } from '../rate-sql.ts'
 import type { SqlQuery } from '../stream-rows.ts'
 import { MINUTE_NANOS, type NanoRange, type Pieces } from './plan-pieces.ts'
 import type { RolledSource } from './rolled-source.ts'
@@ -59,18 +60,19 @@ export interface RolledQuestion extends Grouping {
  * sketch, the least and the greatest value.
  */
 export function rolledQuery(source: RolledSource, question: RolledQuestion): SqlQuery {
-  const { only, columns, groups, measures, quantiles, order } = source
+  const { only, columns, groups, measures, rateOf, quantiles, order } = source
   const { by, step, filter } = question
   const { from: _, to: __, ...conditions } = filter
   const { where, values } = whereSql(conditions, columns)
   const parameter = (value: unknown) => `$${values.push(value)}`
   const words = by.map((word) => groups[word] ?? 'null')
-  const width = step && parameter(step)
+  const width = step === undefined ? undefined : parameter(step)
   const time = width && `div(extract(epoch from bucket) * 1000000000, ${width}) * ${width}`
   const keys = [...(time === undefined ? [] : [time]), ...words]
   const members = [
     ...(time === undefined ? [] : [`'timeUnixNano', (${time})::text`]),
     ...by.map((word, index) => `'${word}', ${words[index]}`),
+    ...(rateOf === undefined ? [] : [rateSql(rateOf, { ...question, ...filter, time, width, parameter })]),
     measures,
     ...Object.keys(quantiles).map((member) => `'${member}', null`),
   ]

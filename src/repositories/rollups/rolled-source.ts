@@ -11,6 +11,8 @@ export interface RolledSource {
   readonly groups: Readonly<Record<string, string>>
   /** SQL of the members of the result over rollups, but the quantiles. */
   readonly measures: string
+  /** SQL of how many there are, as GroupedSource has it. */
+  readonly rateOf?: string
   /** The members that are quantiles, and the sketch that each is of. */
   readonly quantiles: Readonly<Record<string, string>>
   readonly order: string
@@ -59,6 +61,7 @@ export const ROLLED_SPAN_STATISTICS: RolledSource = {
     model: 'model',
   },
   measures: `'count', ${COUNT}, 'errorCount', ${sumOf('error_count')}, 'errorRate', ${ERROR_RATE}`,
+  rateOf: COUNT,
   quantiles: { durationNs: 'duration' },
   order: 'sum(count) desc',
 }
@@ -72,6 +75,7 @@ export const ROLLED_LLM_USAGE: RolledSource = {
     provider: 'provider',
     service: 'service',
     operation: 'operation',
+    environment: 'environment',
     prompt: 'prompt_name',
     promptVersion: 'prompt_version',
   },

@@ -19,7 +19,8 @@ export function grouped<T extends Facts>(
   }: {
     readonly by: Readonly<Record<string, (record: T) => unknown>>
     readonly step?: bigint | undefined
-    readonly measures: (records: readonly T[]) => Row
+    /** Of a group, and of the time of its step. */
+    readonly measures: (records: readonly T[], time?: bigint) => Row
   },
 ): Row[] {
   type Group = { readonly head: Row; readonly members: T[] }
@@ -37,7 +38,10 @@ export function grouped<T extends Facts>(
       groups.set(key, group)
       group.members.push(record)
     }
-  return [...groups.values()].map(({ head, members }) => ({ ...head, ...measures(members) }))
+  return [...groups.values()].map(({ head, members }) => ({
+    ...head,
+    ...measures(members, 'timeUnixNano' in head ? BigInt(String(head.timeUnixNano)) : undefined),
+  }))
 }
 
 const KINDS = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer']

@@ -1,8 +1,16 @@
 import { Readable } from 'node:stream'
 import { parse, stringify } from 'lossless-json'
 
-/** Rows of JSON text as rows of CSV: of each the members at the paths, `durationNs.p50` or a list of names. Numbers stay digit for digit as they are, null and what is missing are null. */
-export function csvOfJson(rows: Readable, at: readonly (string | readonly string[])[]): Readable {
+/** Where in a row of JSON a column of CSV is: `durationNs.p50`, or a list of names, the last of which is that of the column. */
+export type CsvPath = string | readonly string[]
+
+/** What a column is called. */
+export function csvNameOf(path: CsvPath): string {
+  return typeof path === 'string' ? path : (path.at(-1) ?? '')
+}
+
+/** Rows of JSON text as rows of CSV: of each the members at the paths. Numbers stay digit for digit as they are, null and what is missing are null. */
+export function csvOfJson(rows: Readable, at: readonly CsvPath[]): Readable {
   const paths = at.map((path) => (typeof path === 'string' ? path.split('.') : path))
   return Readable.from(fieldsOf(rows as AsyncIterable<readonly [string]>, paths))
 }
