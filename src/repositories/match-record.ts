@@ -1,8 +1,7 @@
-import { isContentKey } from '../models/content-keys.ts'
 import { lowerCase } from '../models/lower-case.ts'
 import type { RecordFacts } from '../models/record-facts.ts'
 import type { TelemetrySignal } from '../models/telemetry-signal.ts'
-import { type FilterColumns, TEXT_WORDS, type TextWord } from './filter.ts'
+import { type FilterColumns, refuseContent, TEXT_WORDS, type TextWord } from './filter.ts'
 import { LOG_RECORD_COLUMNS } from './log-record-repository.ts'
 import { attributeMatcher } from './match-attribute.ts'
 import { fullTextMatcher } from './match-full-text.ts'
@@ -41,8 +40,11 @@ const TEXTS: Readonly<Record<TextWord, (wanted: string) => RecordMatcher>> = {
  *
  * It differs where only PostgreSQL knows better: full text of other than ordinary words ({@link fullTextMatcher}); digits of a number past the precision of a double, which are
  * stored; upper and lower case past ASCII, where the database's locale has others than Unicode (C has none).
+ *
+ * @throws as {@link refuseContent}.
  */
 export function matcherOf(signal: TelemetrySignal, filter: Conditions): RecordMatcher {
+  refuseContent(filter, COLUMNS[signal])
   return allOf(conditionsOf(filter, COLUMNS[signal]))
 }
 
@@ -79,12 +81,7 @@ function conditionsOf(filter: Conditions, columns: FilterColumns): readonly Reco
         has !== null && has <= most,
   )
   for (const [key, value] of filter.attributes ?? []) {
-    add(columns.attributes, attributeMatcher(key, value), (isThere) =>
-      // What was said to a model is stored beside, and nothing is found by it.
-      columns.attributes === 'hot_attributes' && isContentKey(key)
-        ? () => false
-        : (facts) => isThere(facts.attributes),
-    )
+    add(columns.attributes, attributeMatcher(key, value), (isThere) => (facts) => isThere(facts.attributes))
   }
   add(body, filter.contains, (part) => {
     const wanted = lowerCase(part)

@@ -95,10 +95,13 @@ describe('a filter of spans', () => {
     [{ model: 'm-small', user: 'bob' }, false],
     [{ provider: 'openai' }, false],
     [{ 'attr.user.id': 'ada' }, true],
-    [{ 'attr.gen_ai.prompt': 'hi' }, false],
     [{ level: 'error', q: 'nothing' }, true],
   ])('with %j finds it: %s', (words, expected) => {
     expect(isFound('traces', SPAN, words)).toBe(expected)
+  })
+
+  test('by what was said to a model is refused: it is stored beside, and a tail would show nothing without a word', () => {
+    expect(() => isFound('traces', SPAN, { 'attr.gen_ai.prompt': 'hi' })).toThrow(/not looked through/)
   })
 
   test('finds no duration of one that has not ended', () => {
