@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createPool } from '../../src/pool.ts'
@@ -351,3 +352,23 @@ test.each([
     await remove()
   },
 )
+
+test('rows are deleted as long as it is known that none came since they were archived, else by the next run', async () => {
+  const storage = new FolderStorage(join(folder, 'forgotten'))
+  const archive = async (of: ArchivePartition) => {
+    await archivePartition({ pool, storage, format: 'parquet' }, of)
+  }
+  const hooks = new ArchiveRemovals(pool, archive, { changesKnownMs: 1500 })
+  const { name, ...range } = partitionOf('evaluations')
+  const due = { ...range, kind: 'rows', signal: 'traces', partition: name, removalId: 2n, rules: '' } as const
+  const remove = () => withClient((client) => hooks.removeRows(client, due, name))
+  await hooks.beforeRemoval(due, new AbortController().signal)
+  for (const afterMs of [900, 900]) {
+    await delay(afterMs)
+    await remove()
+  }
+  await delay(1600)
+  await expect(remove()).rejects.toThrow(/too long ago/)
+  await hooks.beforeRemoval(due, new AbortController().signal)
+  await remove()
+})
