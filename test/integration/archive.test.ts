@@ -372,3 +372,21 @@ test('rows are deleted as long as it is known that none came since they were arc
   await hooks.beforeRemoval(due, new AbortController().signal)
   await remove()
 })
+
+test('a partition that was detached before its table got a column is archived as it is', async () => {
+  const storage = new FolderStorage(join(folder, 'of before'))
+  const { name, ...range } = partitionOf('evaluations')
+  const partition = { ...range, name: 'detached_before' }
+  await pool.query(`create table detached_before as select * from ${name}`)
+  await pool.query('alter table detached_before drop column score')
+  try {
+    const { written } = await archivePartition({ pool, storage, format: 'parquet' }, partition)
+    expect(written?.rows[0].columns.map((column) => column.name)).not.toContain('score')
+    expect(await archivePartition({ pool, storage, format: 'parquet' }, partition)).toMatchObject({
+      rows: written?.rows[0].rows,
+      written: undefined,
+    })
+  } finally {
+    await pool.query('drop table detached_before')
+  }
+})
