@@ -82,6 +82,21 @@ test('a partition is archived, and this thread goes on meanwhile', async () => {
   expect(await sessions()).toBe(0)
 })
 
+test('no time limit of the database ends it', async () => {
+  const { rows: limits } = await pool.query<{ limit: string }>(
+    `select name as limit from pg_settings where name in ('idle_session_timeout', 'transaction_timeout')`,
+  )
+  const name = new URL(databaseUrl).pathname.slice(1)
+  await pool.query('truncate archived_partitions')
+  for (const { limit } of limits) await pool.query(`alter database ${name} set ${limit} = '500ms'`)
+  try {
+    await archiverOf(join(folder, 'limits'))(partition)
+  } finally {
+    for (const { limit } of limits) await pool.query(`alter database ${name} reset ${limit}`)
+  }
+  expect((await pool.query('select from archived_partitions')).rowCount).toBe(1)
+})
+
 test('being told to stop ends it at once, and its session', async () => {
   await pool.query('truncate archived_partitions')
   const stopping = new AbortController()

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { ObservatoryError } from '../../errors.ts'
+import { liftTimeLimits } from '../lift-time-limits.ts'
 import { withCancellableClient } from '../with-cancellable-client.ts'
 import { ARCHIVE_NUMBER, unarchivedRowsSql } from './absent-rows-sql.ts'
 import type { ArchiveContext, ArchivePartition } from './archive-context.ts'
@@ -39,6 +40,7 @@ export async function archivePartition(
 ): Promise<ArchiveOutcome> {
   // With the connection goes what was begun, and the locks: when the server gets to it.
   return withCancellableClient(context.pool, context.signal ?? NEVER, async (client) => {
+    await liftTimeLimits(client)
     await shareArchives(client)
     await lock(client, partition)
     const known = await archivesWithin(context.storage, partition.table, partition)
