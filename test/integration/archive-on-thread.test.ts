@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type pg from 'pg'
@@ -39,8 +42,8 @@ afterAll(async () => {
 
 const metrics = createMetrics()
 
-function archiverOf(archiveUrl: string) {
-  const { settings } = loadSettings({ env: { ARCHIVE_URL: archiveUrl } })
+function archiverOf(archiveUrl: string, env: Record<string, string> = {}) {
+  const { settings } = loadSettings({ env: { ARCHIVE_URL: archiveUrl, ...env } })
   const archive = archiveOnThread({ ...settings, databaseUrl })
   if (archive === undefined) throw new Error('no archives are kept')
   return countArchives(archive, metrics)
@@ -94,6 +97,21 @@ test('a partition is archived and counted, and this thread goes on meanwhile', a
   expect(await counted('archived_rows')).toBe(rows[0].rows)
 })
 
+test('no time limit of the database ends it', async () => {
+  const { rows: limits } = await pool.query<{ limit: string }>(
+    `select name as limit from pg_settings where name in ('idle_session_timeout', 'transaction_timeout')`,
+  )
+  const name = new URL(databaseUrl).pathname.slice(1)
+  await pool.query('truncate archived_partitions')
+  for (const { limit } of limits) await pool.query(`alter database ${name} set ${limit} = '500ms'`)
+  try {
+    await archiverOf(join(folder, 'limits'))(partition)
+  } finally {
+    for (const { limit } of limits) await pool.query(`alter database ${name} reset ${limit}`)
+  }
+  expect((await pool.query('select from archived_partitions')).rowCount).toBe(1)
+})
+
 test('being told to stop ends it at once, and its session', async () => {
   await pool.query('truncate archived_partitions')
   const stopping = new AbortController()
@@ -104,9 +122,32 @@ test('being told to stop ends it at once, and its session', async () => {
   stopping.abort()
   await expect(archiving).rejects.toThrow(/stopped/)
   expect(performance.now() - startedMs).toBeLessThan(1000)
-  expect(await sessions()).toBe(0)
+  await eventually(async () => expect(await sessions()).toBe(0))
   expect((await pool.query('select from archived_partitions')).rowCount).toBe(0)
   expect(await counted('archive_failures')).toBe(0)
+})
+
+test('being told to stop ends it also where the place of archives does not answer', async () => {
+  const silent = createServer(() => undefined).listen(0, '127.0.0.1')
+  try {
+    await once(silent, 'listening')
+    const stopping = new AbortController()
+    const archiving = archiverOf('s3://bucket', {
+      ARCHIVE_S3_ENDPOINT: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
+      ARCHIVE_S3_KEY_ID: 'id',
+      ARCHIVE_S3_SECRET_KEY: 'secret',
+    })(partition, stopping.signal)
+    archiving.catch(() => undefined)
+    await once(silent, 'request')
+    stopping.abort(new Error('enough'))
+    const startedMs = performance.now()
+    await expect(archiving).rejects.toThrow('enough')
+    expect(performance.now() - startedMs).toBeLessThan(10_000)
+    await eventually(async () => expect(await sessions()).toBe(0))
+  } finally {
+    silent.closeAllConnections()
+    silent.close()
+  }
 })
 
 test('what it fails of is told, with its code', async () => {

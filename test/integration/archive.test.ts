@@ -1,9 +1,11 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createPool } from '../../src/pool.ts'
+import type { ArchiveBeforeRemoval } from '../../src/retention/archive/archive-before-removal.ts'
 import type { ArchivePartition } from '../../src/retention/archive/archive-context.ts'
 import { readManifest } from '../../src/retention/archive/archive-manifest.ts'
 import { archivePartition } from '../../src/retention/archive/archive-partition.ts'
@@ -39,6 +41,13 @@ const partitionOf = (table: PartitionedTable): ArchivePartition => ({
   fromMs: DAY_MS,
   toMs: DAY_MS + 86_400_000,
 })
+
+const archiveTo =
+  (storage: FolderStorage): ArchiveBeforeRemoval =>
+  async (of) => {
+    const { written } = await archivePartition({ pool, storage, format: 'parquet' }, of)
+    return written?.rows[0]
+  }
 
 async function withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect()
@@ -336,9 +345,7 @@ test.each([
   'a row that is %s after the partition was archived, and before it goes, holds that up until the next time',
   async (_, change) => {
     const storage = new FolderStorage(join(folder, 'held up'))
-    const hooks = new ArchiveRemovals(pool, async (of) => {
-      await archivePartition({ pool, storage, format: 'parquet' }, of)
-    })
+    const hooks = new ArchiveRemovals(pool, archiveTo(storage))
     const { name, ...range } = partitionOf('evaluations')
     const removal = { ...range, kind: 'partition', signal: 'traces', partition: name } as const
     const due = { ...removal, removalId: 1n, rules: undefined }
@@ -351,3 +358,38 @@ test.each([
     await remove()
   },
 )
+
+test('rows are deleted as long as it is known that none came since they were archived, else by the next run', async () => {
+  const storage = new FolderStorage(join(folder, 'forgotten'))
+  const hooks = new ArchiveRemovals(pool, archiveTo(storage), { changesKnownMs: 1500 })
+  const { name, ...range } = partitionOf('evaluations')
+  const due = { ...range, kind: 'rows', signal: 'traces', partition: name, removalId: 2n, rules: '' } as const
+  const remove = () => withClient((client) => hooks.removeRows(client, due, name))
+  await hooks.beforeRemoval(due, new AbortController().signal)
+  for (const afterMs of [900, 900]) {
+    await delay(afterMs)
+    await remove()
+  }
+  await delay(1600)
+  await expect(remove()).rejects.toThrow(/too long ago/)
+  await hooks.beforeRemoval(due, new AbortController().signal)
+  await remove()
+})
+
+test('a partition that was detached before its table got a column is archived as it is', async () => {
+  const storage = new FolderStorage(join(folder, 'of before'))
+  const { name, ...range } = partitionOf('evaluations')
+  const partition = { ...range, name: 'detached_before' }
+  await pool.query(`create table detached_before as select * from ${name}`)
+  await pool.query('alter table detached_before drop column score')
+  try {
+    const { written } = await archivePartition({ pool, storage, format: 'parquet' }, partition)
+    expect(written?.rows[0].columns.map((column) => column.name)).not.toContain('score')
+    expect(await archivePartition({ pool, storage, format: 'parquet' }, partition)).toMatchObject({
+      rows: written?.rows[0].rows,
+      written: undefined,
+    })
+  } finally {
+    await pool.query('drop table detached_before')
+  }
+})

@@ -6,6 +6,8 @@ import { openArchiveStorage } from './open-archive-storage.ts'
 
 /** In the build, and beside what is bundled, it has this name. */
 const THREAD = new URL('./archive-thread.js', import.meta.url)
+/** A thread that was told to stop and has not ended by then waits for a place of archives that does not answer. */
+const STOP_MS = 2000
 
 /**
  * As {@link createArchiveBeforeRemoval}, on a thread of the lowest priority, with a connection of its own: to encode Parquet takes tens of milliseconds at a time, which ingest and
@@ -23,15 +25,21 @@ export function archiveOnThread(settings: ArchiveTask['settings']): ArchiveBefor
     worker.once('message', (told: WrittenNow | undefined) => {
       written = told
     })
-    const stop = () => worker.postMessage('stop')
+    let cut: NodeJS.Timeout | undefined
+    const stop = () => {
+      worker.postMessage('stop')
+      cut = setTimeout(() => worker.terminate(), STOP_MS)
+    }
     signal?.addEventListener('abort', stop, { once: true })
     try {
       // Rejects with what the thread throws.
       const [code] = (await once(worker, 'exit')) as [number]
-      if (code !== 0) throw new Error(`the thread that archives ${partition.name} ended with ${code}`)
-      return written
+      if (code === 0) return written
+      signal?.throwIfAborted()
+      throw new Error(`the thread that archives ${partition.name} ended with ${code}`)
     } finally {
       signal?.removeEventListener('abort', stop)
+      clearTimeout(cut)
     }
   }
 }

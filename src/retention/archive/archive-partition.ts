@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { ObservatoryError } from '../../errors.ts'
+import { liftTimeLimits } from '../lift-time-limits.ts'
 import { withCancellableClient } from '../with-cancellable-client.ts'
 import { ARCHIVE_NUMBER, unarchivedRowsSql } from './absent-rows-sql.ts'
 import type { ArchiveContext, ArchivePartition } from './archive-context.ts'
@@ -39,6 +40,7 @@ export async function archivePartition(
 ): Promise<ArchiveOutcome> {
   // With the connection goes what was begun, and the locks: when the server gets to it.
   return withCancellableClient(context.pool, context.signal ?? NEVER, async (client) => {
+    await liftTimeLimits(client, PATIENCE)
     await shareArchives(client)
     await lock(client, partition)
     const known = await archivesWithin(context.storage, partition.table, partition)
@@ -67,6 +69,9 @@ async function note(
   await noteArchived(client, partition, content, ids)
   await client.query('commit')
 }
+
+/** Rows are not read, and the transaction idles, for as long as a part of them is on its way to a bucket: a request may take five minutes. */
+const PATIENCE = { tcp_user_timeout: '600000', idle_in_transaction_session_timeout: '600000' }
 
 const NEVER = new AbortController().signal
 

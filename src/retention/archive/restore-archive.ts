@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { PartitionInterval } from '../../settings.ts'
+import { liftTimeLimits } from '../lift-time-limits.ts'
 import { listPartitions } from '../list-partitions.ts'
 import { hoursOf, overlaps } from '../partition-range.ts'
 import { Partitions } from '../partitions.ts'
@@ -49,6 +50,7 @@ export async function restoreArchive(
   const range = rangeOf(manifest)
   const client = await pool.connect()
   try {
+    await liftTimeLimits(client)
     await shareArchives(client)
     await checkColumns(client, options, manifest)
     for (const interned of manifest.interned) await restoreInterned(options, client, manifest, interned)

@@ -38,7 +38,8 @@ export async function writeArchive(options: WriteArchive): Promise<ArchiveManife
   const { client, partition, storage, format, rowsSql } = options
   const { table, fromMs, toMs } = partition
   const id = options.id ?? newArchiveId(partition)
-  const columns = await columnsOf(client, table)
+  // Its own: a detached partition is as its table was.
+  const columns = await columnsOf(client, partition.name)
   const names = new Set(columns.map(({ name }) => name))
   const order = ORDER.filter((name) => names.has(name)).map((name) => `"${name}"`)
   const rows = await writeFile(options, id, {

@@ -7,6 +7,9 @@ export interface MinuteRange {
   readonly to: number
 }
 
+/** What changed is remembered at least so long. */
+export const CHANGES_REMEMBERED_MS = 3_600_000
+
 /** Ranges of one transaction at most: past it, those that are closest become one, which only says too much. */
 const MAX_RANGES = 256
 

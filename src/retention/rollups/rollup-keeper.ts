@@ -3,6 +3,7 @@ import { sleep } from '../../lifecycle.ts'
 import type { Logger } from '../../logger.ts'
 import type { Metrics } from '../../metrics.ts'
 import { withCancellableClient } from '../with-cancellable-client.ts'
+import { CHANGES_REMEMBERED_MS } from './changed-minutes.ts'
 import { rollUpNewestHour } from './roll-up.ts'
 import { METRIC_ROLLUP, type MetricRollup, ROLLUPS, type Rollup } from './rollup.ts'
 import { tryToLockRollups } from './rollup-lock.ts'
@@ -27,7 +28,7 @@ const SHARE = 0.1
  * What was taken up is remembered for an hour after that: a cached answer is no older (docs/decisions/0024-rollups.md). Counted from when it was taken up, and so from a time
  * at which it had committed.
  */
-const FORGET = `delete from changed_minutes where rolled_up_at < now() - interval '1 hour' and pending is null`
+const FORGET = `delete from changed_minutes where rolled_up_at < now() - interval '${CHANGES_REMEMBERED_MS} ms' and pending is null`
 
 /**
  * Makes rollups of what has changed, an hour at a time, the newest first, in one process of all. Every process may run one.
