@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import type { TailEvent } from '../tail/tail-event.ts'
-import { eventFrames, FIRST_FRAME } from './encoders/event-frames.ts'
+import { type EventFrames, FIRST_FRAME } from './encoders/event-frames.ts'
 
 /** Of proxies, which would keep events back (X-Accel-Buffering is nginx's). */
 const HEADERS = {
@@ -12,16 +12,22 @@ const HEADERS = {
   'x-content-type-options': 'nosniff',
 }
 
+export interface SendEventsOptions {
+  readonly gone: AbortSignal
+  readonly frames: EventFrames
+  /** Told of events that were given to the connection. */
+  readonly onSent: (events: readonly TailEvent[]) => void
+}
+
 /**
  * Answers with events as they come, until they end or the client goes away. Whoever reads slowly is waited for.
  *
- * @param onSent told of events that were given to the connection.
  * @throws what the first of them does: then nothing is answered yet. An error later cuts the connection off.
  */
 export async function sendEvents(
   reply: FastifyReply,
   events: AsyncGenerator<readonly TailEvent[], void>,
-  { gone, onSent }: { readonly gone: AbortSignal; readonly onSent: (events: readonly TailEvent[]) => void },
+  { gone, frames, onSent }: SendEventsOptions,
 ): Promise<void> {
   let next = await events.next()
   reply.hijack()
@@ -33,7 +39,7 @@ export async function sendEvents(
     raw.writeHead(200, HEADERS)
     raw.write(FIRST_FRAME)
     while (next.done !== true) {
-      await write(raw, eventFrames(next.value), gone)
+      await write(raw, frames.of(next.value), gone)
       onSent(next.value)
       next = await events.next()
     }

@@ -29,14 +29,17 @@ export interface LiveReaderOptions<T> extends LiveSource<T> {
   readonly onGap: (gap: Gap) => void
   /** Some entries were read: what was told is all of them. */
   readonly onRead: () => void
+  /** Whether those who watch are not given what was read yet: then there is no hurry to read more. */
+  readonly isBehind: () => boolean
 }
 
 const BLOCK_MS = 5000
 /** Entries of one reply, at most, and of one turn of the event loop. */
 const MAX_COUNT = 1000
 const ENTRIES_A_TURN = 100
-/** Between two reads that have found all there was: what comes meanwhile comes together. */
+/** Between two reads that have found all there was: what comes meanwhile comes together. To read takes as long as to decode some records. */
 const READ_PAUSE_MS = 1
+const READ_PAUSE_BEHIND_MS = 10
 /** Where there is more than was asked for, a pause for each entry about as long as its work takes: the thread is that of ingest and of queries, too. */
 const ENTRY_PAUSE_MS = 0.04
 /** Further behind, nothing is live any more: it goes on at the newest, and says what it has passed over. */
@@ -175,7 +178,7 @@ export class LiveReader<T> {
   }
 
   async #take(entries: readonly StreamEntry[]): Promise<void> {
-    const { reader, onRecord, onRead } = this.#options
+    const { reader, onRecord, onRead, isBehind } = this.#options
     const stopping = this.#stopping.signal
     for (let from = 0; from < entries.length; from += ENTRIES_A_TURN) {
       const startedMs = performance.now()
@@ -190,7 +193,7 @@ export class LiveReader<T> {
       if (this.#fullReplies === 0) await turn()
       else await sleep(Math.max(performance.now() - startedMs, some.length * ENTRY_PAUSE_MS), stopping)
     }
-    if (this.#fullReplies === 0) await sleep(READ_PAUSE_MS, stopping)
+    if (this.#fullReplies === 0) await sleep(isBehind() ? READ_PAUSE_BEHIND_MS : READ_PAUSE_MS, stopping)
   }
 
   #beginAgain({ added, length, firstId }: StreamLook): void {

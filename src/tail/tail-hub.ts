@@ -105,6 +105,7 @@ export class TailHub<T extends { readonly service: string }> {
         }
       },
       onRead: () => this.#wakeUp.soon(),
+      isBehind: () => ready.size > 0,
     })
   }
 

@@ -6,11 +6,31 @@ const RETRY_MS = 1000
 /** What a stream of events begins with. */
 export const FIRST_FRAME = Buffer.from(`retry: ${RETRY_MS}\n\n`)
 
-/** Events as Server-Sent Events (WHATWG HTML, 9.2): a record bears its id, of others `event` says what they are. JSON has no line feed. */
-export function eventFrames(events: readonly TailEvent[]): Buffer {
-  const [first] = events
-  if (events.length === 1 && first !== undefined) return frameOf(first)
-  return Buffer.concat(events.map(frameOf))
+/**
+ * Events as Server-Sent Events (WHATWG HTML, 9.2): a record bears its id, of others `event` says what they are. JSON has no line feed.
+ *
+ * Those who ask the same are woken one after the other, and mostly have the same events waiting: what was made for one of them is given to the next ones, too. A few hundred buffers a second of tens
+ * of kilobytes each are a large part of what V8 collects.
+ */
+export class EventFrames {
+  #events: readonly TailEvent[] = []
+  #bytes = Buffer.alloc(0)
+
+  of(events: readonly TailEvent[]): Buffer {
+    const [first] = events
+    if (events.length === 1 && first !== undefined) return frameOf(first)
+    if (!this.#areThoseBefore(events)) {
+      this.#events = events
+      this.#bytes = Buffer.concat(events.map(frameOf))
+    }
+    return this.#bytes
+  }
+
+  #areThoseBefore(events: readonly TailEvent[]): boolean {
+    return (
+      events.length === this.#events.length && events.every((event, place) => event === this.#events[place])
+    )
+  }
 }
 
 function frameOf(event: TailEvent): Buffer {

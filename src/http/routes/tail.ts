@@ -11,6 +11,7 @@ import { MAX_HISTORY, type SignalTail, type TailQuestion } from '../../tail/sign
 import type { TailEvent } from '../../tail/tail-event.ts'
 import { parseTailId, type TailId } from '../../tail/tail-id.ts'
 import { clientGone } from '../client-gone.ts'
+import { EventFrames } from '../encoders/event-frames.ts'
 import { events } from '../openapi/answers.ts'
 import type { ComponentName } from '../openapi/component-schemas.ts'
 import type { RouteDocs } from '../openapi/route-docs.ts'
@@ -69,13 +70,14 @@ function docsOf(operationId: string, tag: RouteDocs['tag'], item: ComponentName,
 
 /** Records as they come, live. */
 export function tailRoutes(app: FastifyInstance, options: TailRoutesOptions): void {
+  const frames = new EventFrames()
   const route = (telemetrySignal: TelemetrySignal, url: string, columns: FilterColumns, docs: RouteDocs) => {
     const { properties, ...schema } = filterSchema(columns, PARAMETERS)
     const { to: _, format: __, ...words } = properties
     app.get<{ Querystring: TailQuery }>(
       url,
       { exposeHeadRoute: false, schema: { querystring: { ...schema, properties: words } }, config: { docs } },
-      (request, reply) => answer(request, reply, { ...options, telemetrySignal }),
+      (request, reply) => answer(request, reply, { ...options, telemetrySignal, frames }),
     )
   }
   route(
@@ -106,7 +108,8 @@ async function answer(
     maxWatchers,
     metrics,
     telemetrySignal,
-  }: TailRoutesOptions & { readonly telemetrySignal: TelemetrySignal },
+    frames,
+  }: TailRoutesOptions & { readonly telemetrySignal: TelemetrySignal; readonly frames: EventFrames },
 ): Promise<void> {
   const question = readQuestion(request)
   const watchers = Object.values(tails).reduce((sum, tail) => sum + tail.watchers, 0)
@@ -117,7 +120,7 @@ async function answer(
   }
   const gone = clientGone(reply)
   const onSent = (sent: readonly TailEvent[]) => countSent(metrics, telemetrySignal, sent)
-  await sendEvents(reply, tails[telemetrySignal].watch(question, gone), { gone, onSent })
+  await sendEvents(reply, tails[telemetrySignal].watch(question, gone), { gone, frames, onSent })
 }
 
 function readQuestion({ query, headers }: FastifyRequest<{ Querystring: TailQuery }>): TailQuestion {
