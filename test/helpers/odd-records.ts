@@ -138,7 +138,6 @@ const NUMBER_QUESTIONS: readonly Question[] = [
 export const ODD_QUESTIONS: Readonly<Record<TelemetrySignal, readonly Question[]>> = {
   traces: [
     ...NUMBER_QUESTIONS,
-    bySomething('attr.gen_ai.prompt')('x', 0),
     bySomething('model')('asked', 1),
     bySomething('model')('answered', 1),
     bySomething('model')('5', 1),
@@ -168,7 +167,6 @@ export const ODD_QUESTIONS: Readonly<Record<TelemetrySignal, readonly Question[]
     bySomething('attr.__proto__')('x', 1),
     bySomething('attr.__proto__')('null', 0),
     bySomething('attr.valueOf')('null', 0),
-    bySomething('attr.gen_ai.prompt')('x', 0),
     bySomething('attr.gen_ai.prompt.name')('x', 1),
     bySomething('attr.k\ufffd')('v\ufffd', 1),
     bySomething('name')('koala.seen', 1),
