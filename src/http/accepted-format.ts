@@ -1,11 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import {
-  type BodyFormat,
-  type CommonQuery,
-  contentTypeOf,
-  LIST_FORMATS,
-  type ListFormat,
-} from './routes/query-parameters.ts'
+import { type BodyFormat, contentTypeOf } from './routes/query-parameters.ts'
 
 /**
  * The format that a client likes most of those that there are, as its header Accept says (RFC 9110, 12.5.1). One that is named goes before one that is only not refused, then what is named first;
@@ -29,9 +23,15 @@ export function acceptedFormat<Format extends BodyFormat>(
   return best.format
 }
 
-/** The format of a list: as asked for by `format`, else by the header Accept. */
-export function listFormatOf({ query, headers }: FastifyRequest<{ Querystring: CommonQuery }>): ListFormat {
-  return query.format ?? acceptedFormat(headers.accept, LIST_FORMATS)
+/** As asked for by `format`, else by the header Accept. */
+export function formatOf<Format extends BodyFormat>(
+  {
+    query,
+    headers,
+  }: { readonly query: { readonly format?: Format }; readonly headers: FastifyRequest['headers'] },
+  offered: readonly [Format, ...Format[]],
+): Format {
+  return query.format ?? acceptedFormat(headers.accept, offered)
 }
 
 interface Rank {

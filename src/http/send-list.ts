@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { KnownRows } from '../repositories/known-rows.ts'
-import { listFormatOf } from './accepted-format.ts'
+import { formatOf } from './accepted-format.ts'
 import { clientGone } from './client-gone.ts'
 import type { CsvPath } from './encoders/csv-of-json.ts'
 import { jsonList } from './encoders/json-list.ts'
@@ -9,6 +9,7 @@ import { isKnownToClient } from './is-known-to-client.ts'
 import {
   type CommonQuery,
   contentTypeOf,
+  LIST_FORMATS,
   type RowLimits,
   readExportLimit,
   readPageLimit,
@@ -38,7 +39,7 @@ export async function sendList(
   { limits, read, csv, rowsPerChunk }: ListAnswer,
 ): Promise<FastifyReply | undefined> {
   const { query } = request
-  const format = listFormatOf(request)
+  const format = formatOf(request, LIST_FORMATS)
   if (format !== 'json') {
     const rows = await read(readExportLimit(query, limits), clientGone(reply))
     if (rows === undefined) return undefined

@@ -16,10 +16,6 @@ export async function withRetentionSession<T>(
     const { rows } = await client.query<{ locked: boolean }>(
       `select pg_try_advisory_lock(${RETENTION_LOCK}) as locked`,
     )
-    if (rows[0]?.locked !== true) return undefined
-    const result = await work(client)
-    // Whoever comes next need not wait for the server to see that the connection is closed.
-    await client.query(`select pg_advisory_unlock(${RETENTION_LOCK})`)
-    return { result }
+    return rows[0]?.locked === true ? { result: await work(client) } : undefined
   })
 }

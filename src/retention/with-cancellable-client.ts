@@ -25,7 +25,10 @@ export async function withCancellableClient<T>(
   signal.addEventListener('abort', end, { once: true })
   try {
     signal.throwIfAborted()
-    return await work(client)
+    const result = await work(client)
+    // Whoever comes next need not wait for the server to see that the connection is closed.
+    await client.query('select pg_advisory_unlock_all()').catch(() => undefined)
+    return result
   } catch (error) {
     // Else it would be that the connection is gone.
     signal.throwIfAborted()

@@ -2,7 +2,11 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { ObservatoryError } from '../../errors.ts'
 import { listArchiveIds, rangeOfId } from '../../retention/archive/archive-manifest.ts'
 import type { ArchiveStorage } from '../../retention/archive/archive-storage.ts'
-import { type ArchiveSettings, openArchiveStorage } from '../../retention/archive/open-archive-storage.ts'
+import {
+  ARCHIVE_SETTINGS,
+  type ArchiveSettings,
+  openArchiveStorage,
+} from '../../retention/archive/open-archive-storage.ts'
 import { overlaps } from '../../retention/partition-range.ts'
 import { PARTITIONED_TABLES, type PartitionedTable } from '../../retention/partitions.ts'
 import type { Settings } from '../../settings.ts'
@@ -17,14 +21,6 @@ export interface ArchiveFlags {
   readonly to?: number
   readonly json?: boolean
 }
-
-const STORAGE_SETTINGS = [
-  'archiveUrl',
-  'archiveS3Endpoint',
-  'archiveS3Region',
-  'archiveS3KeyId',
-  'archiveS3SecretKey',
-] as const satisfies readonly (keyof Settings)[]
 
 const SERVER_SETTINGS = [
   'databaseUrl',
@@ -55,7 +51,7 @@ export function addArchiveSettings(
   command: Command,
   needs: readonly (keyof Settings)[] = SERVER_SETTINGS,
 ): Command {
-  return addSettings(command, [...STORAGE_SETTINGS, ...needs, 'shutdownTimeoutMs', 'logLevel'])
+  return addSettings(command, [...ARCHIVE_SETTINGS, ...needs, 'shutdownTimeoutMs', 'logLevel'])
 }
 
 /** Of a command that needs the database, and these beside. */

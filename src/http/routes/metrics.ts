@@ -10,7 +10,7 @@ import {
 import { readAggregates } from '../../repositories/metrics/aggregates.ts'
 import { seriesCsv } from '../../repositories/metrics/metric-query.ts'
 import { readLabels, readStep } from '../../repositories/read-grouping.ts'
-import { listFormatOf } from '../accepted-format.ts'
+import { formatOf } from '../accepted-format.ts'
 import { answers, list } from '../openapi/answers.ts'
 import type { RouteDocs } from '../openapi/route-docs.ts'
 import { sendProblem } from '../problem.ts'
@@ -18,6 +18,7 @@ import { sendList } from '../send-list.ts'
 import { type FilterQuery, filterSchema, readConditions } from './filter-query.ts'
 import {
   COMMON_PARAMETERS,
+  LIST_FORMATS,
   METRIC_NAME,
   type RowLimits,
   STEP_PARAMETER,
@@ -140,7 +141,7 @@ function timeSeries(app: FastifyInstance, { metrics, limits }: MetricRoutesOptio
         by: readLabels(by),
         step: readStep(step),
       }
-      if (query.aggregates.length === 0 && listFormatOf(request) === 'csv')
+      if (query.aggregates.length === 0 && formatOf(request, LIST_FORMATS) === 'csv')
         throw new BadParameter('agg', 'agg must be given with format=csv, whose columns it names')
       const answer = await sendList(request, reply, {
         limits,

@@ -2,7 +2,6 @@ import type { FastifyRequest } from 'fastify'
 import { BadParameter } from '../../repositories/bad-parameter.ts'
 import type { RecordFilter } from '../../repositories/filter.ts'
 import { readPageToken } from '../../repositories/page-token.ts'
-import { acceptedFormat } from '../accepted-format.ts'
 import type { FilterQuery } from './filter-query.ts'
 import { type BodyFormat, RECORD_FORMATS } from './query-parameters.ts'
 
@@ -31,11 +30,6 @@ export interface PageQuery extends Omit<FilterQuery, 'format'> {
   format?: BodyFormat
   order?: 'asc' | 'desc'
   cursor?: string
-}
-
-/** As asked for by `format`, else by the header Accept. */
-export function readRecordFormat({ query, headers }: FastifyRequest<{ Querystring: PageQuery }>): BodyFormat {
-  return query.format ?? acceptedFormat(headers.accept, RECORD_FORMATS)
 }
 
 /** Where the page before ended, and the order. @throws BadParameter for a cursor that is none, or of another query. */

@@ -8,6 +8,7 @@ import { type RecordPosition, writePageToken } from '../../repositories/page-tok
 import type { RecordSource } from '../../repositories/record-source.ts'
 import type { StreamOptions } from '../../repositories/stream-records.ts'
 import { SPANS, type TraceRepository } from '../../repositories/trace-repository.ts'
+import { formatOf } from '../accepted-format.ts'
 import { clientGone } from '../client-gone.ts'
 import { csvBody } from '../encoders/csv-body.ts'
 import { jsonPage } from '../encoders/json-page.ts'
@@ -17,10 +18,11 @@ import { answers, pages } from '../openapi/answers.ts'
 import type { RouteDocs } from '../openapi/route-docs.ts'
 import { sendBody, sendPlain } from '../send-body.ts'
 import { filterSchema, readConditions } from './filter-query.ts'
-import { PAGING_PARAMETERS, type PageQuery, pagedQuery, readPaging, readRecordFormat } from './paging.ts'
+import { PAGING_PARAMETERS, type PageQuery, pagedQuery, readPaging } from './paging.ts'
 import {
   contentTypeOf,
   METRIC_NAME,
+  RECORD_FORMATS,
   type RowLimits,
   readExportLimit,
   readPageLimit,
@@ -111,7 +113,7 @@ async function answer(
   reply: FastifyReply,
   { limits, source, stream, page }: Reads,
 ): Promise<FastifyReply> {
-  const format = readRecordFormat(request)
+  const format = formatOf(request, RECORD_FORMATS)
   const filter = { ...readConditions(request.query), ...readPaging(request) }
   reply.type(contentTypeOf(format))
   const signal = clientGone(reply)

@@ -5,7 +5,7 @@ import {
   type SessionRepository,
 } from '../../repositories/session-repository.ts'
 import { readSessionView } from '../../repositories/session-view.ts'
-import { acceptedFormat } from '../accepted-format.ts'
+import { formatOf } from '../accepted-format.ts'
 import { clientGone } from '../client-gone.ts'
 import { jsonDocument } from '../encoders/json-document.ts'
 import { answers, list, one } from '../openapi/answers.ts'
@@ -78,8 +78,8 @@ export function sessionRoutes(app: FastifyInstance, { sessions, limits }: Sessio
       config: { docs: DOCS.session },
     },
     async (request, reply) => {
-      const { query, headers, params } = request
-      const format = query.format ?? acceptedFormat(headers.accept, DOCUMENT_FORMATS)
+      const { query, params } = request
+      const format = formatOf(request, DOCUMENT_FORMATS)
       const limit =
         format === 'json' ? readPageLimit(query, limits, limits.pageMaxRows) : readExportLimit(query, limits)
       const filter = { ...readConditions(query), limit, sessionId: params.id }

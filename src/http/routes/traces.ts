@@ -4,7 +4,7 @@ import { FILTER_WORDS } from '../../repositories/filter-words.ts'
 import { readTraceToken, writeTraceToken } from '../../repositories/page-token.ts'
 import { SPAN_COLUMNS, TRACE_CSV, type TraceRepository } from '../../repositories/trace-repository.ts'
 import { readTraceView, type TraceViewRepositories } from '../../repositories/trace-view.ts'
-import { acceptedFormat, listFormatOf } from '../accepted-format.ts'
+import { formatOf } from '../accepted-format.ts'
 import { clientGone } from '../client-gone.ts'
 import { jsonDocument } from '../encoders/json-document.ts'
 import { textBody } from '../encoders/text-body.ts'
@@ -20,6 +20,7 @@ import {
   DOCUMENT_FORMAT_PARAMETER,
   DOCUMENT_FORMATS,
   type DocumentFormat,
+  LIST_FORMATS,
   type RowLimits,
   readExportLimit,
   readPageLimit,
@@ -69,7 +70,7 @@ export function traceRoutes(
     },
     async (request, reply) => {
       const { traceId } = request.params
-      const format = request.query.format ?? acceptedFormat(request.headers.accept, DOCUMENT_FORMATS)
+      const format = formatOf(request, DOCUMENT_FORMATS)
       const view = await readTraceView(repositories, traceId, clientGone(reply))
       if (view === undefined) {
         sendProblem(reply, {
@@ -126,7 +127,7 @@ function traceList(
     { schema: { querystring }, config: { docs: DOCS.traces } },
     async (request, reply) => {
       const { query } = request
-      const format = listFormatOf(request)
+      const format = formatOf(request, LIST_FORMATS)
       const conditions = readConditions(request.query)
       const after = readCursor(request, readTraceToken)
       if (format !== 'json') {

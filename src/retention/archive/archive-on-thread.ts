@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import type { ArchiveBeforeRemoval, ArchivingSettings, WrittenNow } from './archive-before-removal.ts'
+import type { ArchiveBeforeRemoval, WrittenNow } from './archive-before-removal.ts'
 import type { ArchiveTask } from './archive-thread.ts'
-import { openArchiveStorage } from './open-archive-storage.ts'
+import { ARCHIVE_SETTINGS, openArchiveStorage } from './open-archive-storage.ts'
 
 /** In the build, and beside what is bundled, it has this name. */
 const THREAD = new URL('./archive-thread.js', import.meta.url)
@@ -44,23 +44,8 @@ export function archiveOnThread(settings: ArchiveTask['settings']): ArchiveBefor
   }
 }
 
-/** All settings of a service cannot be sent to a thread. */
-function taskSettings({
-  databaseUrl,
-  archiveUrl,
-  archiveFormat,
-  archiveS3Endpoint,
-  archiveS3Region,
-  archiveS3KeyId,
-  archiveS3SecretKey,
-}: ArchiveTask['settings']): ArchivingSettings & { readonly databaseUrl: string } {
-  return {
-    databaseUrl,
-    archiveUrl,
-    archiveFormat,
-    archiveS3Endpoint,
-    archiveS3Region,
-    archiveS3KeyId,
-    archiveS3SecretKey,
-  }
+/** The thread is not given what is not its business: tokens, and what cannot be copied to it. */
+function taskSettings(settings: ArchiveTask['settings']): ArchiveTask['settings'] {
+  const keys = ['databaseUrl', 'archiveFormat', ...ARCHIVE_SETTINGS] as const
+  return Object.fromEntries(keys.map((key) => [key, settings[key]])) as unknown as ArchiveTask['settings']
 }

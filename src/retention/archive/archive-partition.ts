@@ -38,7 +38,7 @@ export async function archivePartition(
   context: ArchiveContext,
   partition: ArchivePartition,
 ): Promise<ArchiveOutcome> {
-  // With the connection goes what was begun, and the locks: when the server gets to it.
+  // With the connection go the locks, and what was begun.
   return withCancellableClient(context.pool, context.signal ?? NEVER, async (client) => {
     await liftTimeLimits(client, PATIENCE)
     await shareArchives(client)
@@ -48,8 +48,6 @@ export async function archivePartition(
     if (written !== undefined) await verifyArchive(context, written)
     for (const manifest of readBack) await verifyFiles(context, manifest)
     if (content.rows > 0) await note(client, partition, content, { written, readBack })
-    // Whoever comes next need not wait for the server to see that the connection is closed.
-    await client.query('select pg_advisory_unlock_all()')
     return { rows: content.rows, written }
   })
 }

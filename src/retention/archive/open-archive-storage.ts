@@ -6,10 +6,16 @@ import type { ArchiveStorage } from './archive-storage.ts'
 import { FolderStorage } from './folder-storage.ts'
 import { S3Storage } from './s3-storage.ts'
 
-export type ArchiveSettings = Pick<
-  Settings,
-  'archiveUrl' | 'archiveS3Endpoint' | 'archiveS3Region' | 'archiveS3KeyId' | 'archiveS3SecretKey'
->
+/** Where archives are, and what opens that place. */
+export const ARCHIVE_SETTINGS = [
+  'archiveUrl',
+  'archiveS3Endpoint',
+  'archiveS3Region',
+  'archiveS3KeyId',
+  'archiveS3SecretKey',
+] as const satisfies readonly (keyof Settings)[]
+
+export type ArchiveSettings = Pick<Settings, (typeof ARCHIVE_SETTINGS)[number]>
 
 const FORMS = 'expected a folder, file:///var/lib/archives, or s3://bucket/prefix'
 
