@@ -34,7 +34,8 @@ export interface OtlpReceiverOptions {
 export interface ExportRequest {
   readonly signal: TelemetrySignal
   readonly encoding: OtlpEncoding
-  readonly body: Buffer
+  /** Taken once: nothing of it is kept where it was. */
+  readonly body: { take(): Buffer }
 }
 
 /** What the decoders said of the records of a request. */
@@ -75,16 +76,9 @@ export class OtlpReceiver {
    *
    * @throws OtlpRefusal 400 for what cannot be read, 429 where a service sends too much, 503 where Redis does not take it.
    */
-  async receive({ signal, encoding, body }: ExportRequest): Promise<ExportOutcome> {
-    const whole = withoutLeadingSpace(body, encoding)
-    const { parts, rejection } = splitRequest(whole, signal, {
-      encoding,
-      splitBytes: SPLIT_BYTES,
-      maxBytes: Math.min(LARGEST_BYTES, 2 * Math.max(SPLIT_BYTES, this.#options.recordLimits.maxRecordBytes)),
-      maxRecords: ENTRY_MAX_RECORDS,
-      maxHeaderBytes: MAX_HEADER_BYTES,
-    })
-    if (rejection !== undefined) throw notReadable(rejection)
+  async receive(request: ExportRequest): Promise<ExportOutcome> {
+    const { signal } = request
+    const { parts, digest } = this.#split(request)
     const checked: Checked = {
       records: 0,
       rejected: 0,
@@ -93,7 +87,7 @@ export class OtlpReceiver {
       services: new Map(),
     }
     for (const part of parts) {
-      this.#check(part, { signal, encoding }, checked)
+      this.#check(part, request, checked)
       // A large body takes seconds in all.
       await turn()
     }
@@ -104,12 +98,26 @@ export class OtlpReceiver {
         detail: `none of the ${records} records is one of ${signal}: ${first.detail}`,
       })
     this.#limit(checked.services)
-    if (records > 0) await this.#add(signal, parts, createHash('sha256').update(whole).digest('hex'))
+    if (records > 0) await this.#add(signal, parts, digest)
     return { rejected, message: first && partialMessage(first, rejected, records) }
   }
 
+  /** The body itself is not needed after it: one of many parts is not in memory twice. */
+  #split({ signal, encoding, body }: ExportRequest): { parts: Buffer[]; digest: string } {
+    const whole = withoutLeadingSpace(body.take(), encoding)
+    const { parts, rejection } = splitRequest(whole, signal, {
+      encoding,
+      splitBytes: SPLIT_BYTES,
+      maxBytes: Math.min(LARGEST_BYTES, 2 * Math.max(SPLIT_BYTES, this.#options.recordLimits.maxRecordBytes)),
+      maxRecords: ENTRY_MAX_RECORDS,
+      maxHeaderBytes: MAX_HEADER_BYTES,
+    })
+    if (rejection !== undefined) throw notReadable(rejection)
+    return { parts: [...parts], digest: createHash('sha256').update(whole).digest('hex') }
+  }
+
   /** What ingest will say of each record. */
-  #check(part: Buffer, { signal, encoding }: Omit<ExportRequest, 'body'>, checked: Checked): void {
+  #check(part: Buffer, { signal, encoding }: ExportRequest, checked: Checked): void {
     const request = readOtlpRequest(part, signal, encoding)
     if (request.rejection !== undefined) throw notReadable(request.rejection)
     const nowMs = Date.now()
@@ -145,15 +153,17 @@ export class OtlpReceiver {
     for (const [service, records] of services) serviceLimiter.take(service, records)
   }
 
-  /** Parts that say the same are parts all the same: the key of each says where in which body it is. */
-  async #add(signal: TelemetrySignal, parts: readonly Buffer[], digest: string): Promise<void> {
+  /**
+   * Parts that say the same are parts all the same: the key of each says where in which body it is. A part that Redis has is let go: ingest may be reading it already.
+   */
+  async #add(signal: TelemetrySignal, parts: Buffer[], digest: string): Promise<void> {
     const { redis, streamPrefix, streamMaxEntries, barrier, onError } = this.#options
     const stream = streamKey(streamPrefix, signal)
     try {
       if ((await redis.xlen(stream)) >= streamMaxEntries) throw full(stream)
       const mark = barrier?.mark() ?? 0
-      for (const [index, part] of parts.entries())
-        await addOnce(redis, { stream, fields: { otlp: part }, key: `${digest}:${index}` })
+      for (let index = 0; parts.length > 0; index += 1)
+        await addOnce(redis, { stream, fields: { otlp: parts.shift() as Buffer }, key: `${digest}:${index}` })
       await barrier?.passed(mark)
     } catch (error) {
       if (error instanceof OtlpRefusal) throw error

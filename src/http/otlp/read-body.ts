@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { createGunzip, createInflate } from 'node:zlib'
 import type { ByteBudget } from '../../producer/byte-budget.ts'
+import { BodyBuffer } from './body-buffer.ts'
 import { OtlpRefusal } from './otlp-refusal.ts'
 
 export interface BodyOptions {
@@ -11,9 +12,10 @@ export interface BodyOptions {
   readonly inFlight: ByteBudget
 }
 
-/** A body in memory. `release` is to be called once it is no longer needed. */
+/** A body in memory. `release` is to be called once neither it nor what was made of it is needed. */
 export interface HeldBody {
-  readonly bytes: Buffer
+  /** Hands the bytes over, once: whoever takes them decides how long they stay. */
+  take(): Buffer
   release(): void
 }
 
@@ -32,8 +34,7 @@ const RETRY_AFTER_SECONDS = 1
  * 503 where the budget is used up.
  */
 export async function readBody(message: IncomingMessage, options: BodyOptions): Promise<HeldBody> {
-  const chunks: Buffer[] = []
-  let length = 0
+  const body = new BodyBuffer(options.maxBytes)
   let held = 0
   const hold = (bytes: number) => {
     if (!options.inFlight.tryTake(bytes)) throw busy()
@@ -50,12 +51,11 @@ export async function readBody(message: IncomingMessage, options: BodyOptions): 
       throw tooLarge(options.maxBytes)
     if (isCompressed) hold(INFLATE_BYTES)
     for await (const chunk of decompressed(message, encoding) as AsyncIterable<Buffer>) {
-      length += chunk.length
-      if (length > options.maxBytes) throw tooLarge(options.maxBytes)
+      if (body.length + chunk.length > options.maxBytes) throw tooLarge(options.maxBytes)
       hold(chunk.length + CHUNK_BYTES)
-      chunks.push(chunk)
+      body.add(chunk)
     }
-    return { bytes: chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks), release }
+    return { take: () => body.take(), release }
   } catch (error) {
     release()
     drain(message)

@@ -61,7 +61,7 @@ async function answer(
     if (encoding === undefined) throw wrongType(request.headers['content-type'])
     const body = await readBody(request.raw, bodyOptions)
     try {
-      const outcome = await receiver.receive({ signal, encoding, body: body.bytes })
+      const outcome = await receiver.receive({ signal, encoding, body })
       metrics.otlpRequests.inc({ signal, status: '200' })
       metrics.otlpRejected.inc({ signal }, outcome.rejected)
       return reply.type(CONTENT_TYPES[encoding]).send(exportResponse(encoding, signal, outcome))
