@@ -1,5 +1,6 @@
 import { median } from '../../src/commands/bench/statistics.ts'
 import { TELEMETRY_SIGNALS } from '../../src/models/telemetry-signal.ts'
+import { rateOf } from './beside-ingest.ts'
 import type { Figures } from './run-life.ts'
 
 const DAY_SECONDS = 86_400
@@ -12,21 +13,27 @@ export function daySeconds({ seconds }: Figures, days: number): number {
   return (rollUp / ROLLUP_SHARE + close + archive + remove) / days
 }
 
-/** What ingest kept of its rate beside all that. */
-export function keptRate({ alone, loads }: Figures): number {
-  const of = (what: 'rows' | 'seconds') => Object.values(loads).reduce((sum, load) => sum + load[what], 0)
-  return of('rows') / of('seconds') / (alone.rows / alone.seconds)
+/** What ingest kept of its rate beside all steps: the time that what was written beside each takes alone, to the time it took. */
+export function keptRate({ loads }: Figures): number {
+  let [alone, beside] = [0, 0]
+  for (const load of Object.values(loads)) {
+    alone += load.beside.rows / rateOf(load.alone)
+    beside += load.beside.seconds
+  }
+  return alone / beside
 }
 
 export function formatFigures(figures: Figures, days: number): string {
-  const { rows, alone, loads, seconds, usageMs, kills } = figures
+  const { rows, first, loads, seconds, usageMs, kills } = figures
   const perDay = daySeconds(figures, days)
   const of = (value: number) => value.toFixed(value < 10 ? 1 : 0)
   const lines = [
     `${rows.toLocaleString('en')} rows of ${days} days; commands were killed ${kills} times`,
-    `ingest alone ${of(alone.rows / alone.seconds)} rows/s; beside ${Object.entries(loads)
-      .map(([name, { rows, seconds }]) => `${name} ${of(rows / seconds)}`)
-      .join(', ')}: ${keptRate(figures).toFixed(2)} of it`,
+    `ingest of all days ${of(rateOf(first))} rows/s; of today beside each step, to before and after it: ${Object.entries(
+      loads,
+    )
+      .map(([name, load]) => `${name} ${of(rateOf(load.beside))} to ${of(rateOf(load.alone))}`)
+      .join(', ')}: ${keptRate(figures).toFixed(2)} in all`,
     `seconds for all days: ${Object.entries(seconds)
       .map(([name, value]) => `${name} ${of(value)}`)
       .join(', ')}`,

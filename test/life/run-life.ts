@@ -3,6 +3,7 @@ import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../../src/models/teleme
 import { filesOf, listArchiveIds, readManifest } from '../../src/retention/archive/archive-manifest.ts'
 import { FolderStorage } from '../../src/retention/archive/folder-storage.ts'
 import type { TimeRange } from './ask.ts'
+import { addLoads, besideIngest, ingestAlone, type Load, rateOf, timeLoad } from './beside-ingest.ts'
 import { type DiskSize, diskSize, rollupSize, TABLES } from './disk-sizes.ts'
 import { Life, type LifeOptions } from './life.ts'
 import { parquetSums } from './parquet-sums.ts'
@@ -10,20 +11,23 @@ import { openStage } from './stage.ts'
 import { type CommandRun, runToEnd, strike } from './struck-command.ts'
 import { DAY_MS } from './telemetry.ts'
 
-/** What ingest wrote, in which time. */
-export interface Load {
-  readonly rows: number
-  readonly seconds: number
+/** Steps of which is measured what they leave to ingest. */
+export type StepName = 'archive' | 'remove' | 'restore'
+
+/** Ingest before and after a step with nothing beside it, and beside the step. */
+export interface StepLoads {
+  readonly alone: Load
+  readonly beside: Load
 }
 
 /** What was measured. */
 export interface Figures {
   readonly rows: number
-  /** Of ingest with nothing beside it, and beside each of these. */
-  readonly alone: Load
-  readonly loads: Readonly<Record<'archive' | 'remove' | 'restore', Load>>
+  /** Of all days, with nothing beside it. */
+  readonly first: Load
+  readonly loads: Readonly<Record<StepName, StepLoads>>
   /** Seconds for all days. */
-  readonly seconds: Readonly<Record<'rollUp' | 'close' | 'archive' | 'remove' | 'restore', number>>
+  readonly seconds: Readonly<Record<'rollUp' | 'close' | StepName, number>>
   readonly kills: number
   readonly sizes: Readonly<Record<TelemetrySignal, Readonly<Record<'open' | 'closed', DiskSize>>>>
   readonly parquetBytes: Readonly<Record<TelemetrySignal, number>>
@@ -39,10 +43,6 @@ export interface LifeReport {
 
 /** Of the days that stay, after these were closed. */
 const LATE_ROWS_A_DAY = 2000
-/** Rows of today that come at once, */
-const ROWS_AT_ONCE = 100_000
-/** and those beside each step, at most, as a share of all. */
-const SHARE_BESIDE = 0.2
 const USAGE_ASKED = 30
 
 /**
@@ -57,8 +57,8 @@ export async function runLife(options: LifeOptions): Promise<LifeReport> {
     const letGo = await stage.holdUpMaintenance()
     await stage.startService()
     tell('ingesting with nothing beside it')
-    const alone = await timedLoad(life, () => life.add(life.whole, options.rows / options.days))
-    tell(`${alone.rows} rows, ${Math.round(alone.rows / alone.seconds)} a second`)
+    const first = await timeLoad(life, () => life.add(life.whole, options.rows / options.days))
+    tell(`${first.rows} rows, ${Math.round(rateOf(first))} a second`)
     await life.check('rows', life.whole, 'rows')
     await life.checkSeries('points')
     const open = await sizesOf(life)
@@ -89,7 +89,7 @@ export async function runLife(options: LifeOptions): Promise<LifeReport> {
       figures: {
         ...aged.figures,
         rows: life.totalRows,
-        alone,
+        first,
         seconds: { rollUp, close, ...aged.seconds },
         sizes,
         rollupBytes: await rollupSize(stage.pool),
@@ -101,32 +101,7 @@ export async function runLife(options: LifeOptions): Promise<LifeReport> {
   }
 }
 
-/** @returns rows that were written, and in how many seconds. */
-async function timedLoad(life: Life, load: () => Promise<void>): Promise<Load> {
-  const rowsBefore = life.totalRows
-  const startedAt = performance.now()
-  await load()
-  await life.untilWritten()
-  return { rows: life.totalRows - rowsBefore, seconds: (performance.now() - startedAt) / 1000 }
-}
-
-/** Does something while rows of today come in as fast as they are written, up to a fifth of all rows. */
-async function besideIngest<T>(life: Life, work: () => Promise<T>): Promise<{ done: T; load: Load }> {
-  const { rows } = life.options
-  const rowsBefore = life.totalRows
-  let isDone = false
-  const doing = work().finally(() => {
-    isDone = true
-  })
-  doing.catch(() => undefined)
-  const isEnough = () => isDone || life.totalRows - rowsBefore > rows * SHARE_BESIDE
-  const load = await timedLoad(life, async () => {
-    while (!isEnough()) await life.add(life.today, ROWS_AT_ONCE)
-  })
-  return { done: await doing, load }
-}
-
-/** Archives, verifies, drops and restores beside ingest: killed again and again, then to the end, which is what is measured. */
+/** Archives, verifies, drops and restores beside ingest: killed again and again, then to the end, which is what is measured; ingest alone in between. */
 async function age(life: Life) {
   const { stage, options } = life
   const { tell } = options
@@ -136,9 +111,14 @@ async function age(life: Life) {
     const command = { args, env: stage.env, kills: options.kills, random, killWithinMs, tell }
     const afterKill = () => life.check('after the kill', life.old)
     kills += (await besideIngest(life, () => strike({ ...command, afterKill }))).done
-    const step = await besideIngest(life, () => runToEnd(command))
-    tell(`observatory ${args.slice(0, 2).join(' ')}: done in ${step.done.seconds.toFixed(0)} s`)
-    return step
+    const before = await ingestAlone(life)
+    const { done, load } = await besideIngest(life, () => runToEnd(command))
+    const loads = { beside: load, alone: addLoads(before, await ingestAlone(life)) }
+    const kept = rateOf(load) / rateOf(loads.alone)
+    tell(
+      `observatory ${args.slice(0, 2).join(' ')}: done in ${done.seconds.toFixed(0)} s, ${kept.toFixed(2)} of ingest beside it`,
+    )
+    return { done, loads }
   }
   const archive = await run(['archive', 'run', '--before', new Date(life.old.toMs).toISOString()], 20_000)
   life.compare('archives, as DuckDB reads them', life.old, await parquetSums(stage.archiveFolder))
@@ -171,7 +151,7 @@ async function age(life: Life) {
     restored,
     seconds: each(({ done }) => done.seconds),
     figures: {
-      loads: each(({ load }) => load),
+      loads: each(({ loads }) => loads),
       kills,
       parquetBytes: await parquetBytesOf(stage.archiveFolder),
     },
@@ -181,7 +161,7 @@ async function age(life: Life) {
 /** A command that has run to its end, and what was ingested meanwhile. */
 interface Step {
   readonly done: CommandRun
-  readonly load: Load
+  readonly loads: StepLoads
 }
 
 async function checkDropped(life: Life): Promise<void> {
