@@ -89,5 +89,5 @@ function requestOf<T extends { readonly service: string }>(
 }
 
 function traceIdOf({ json }: StoredRecord): string | undefined {
-  return (parseJson(json).value as { readonly traceId?: string } | undefined)?.traceId
+  return (parseJson(json.toString()).value as { readonly traceId?: string } | undefined)?.traceId
 }

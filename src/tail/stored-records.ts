@@ -75,7 +75,13 @@ export class StoredRecords {
     const records: StoredRecord[] = []
     for await (const [json, , entryMs, entrySeq, index] of rows as AsyncIterable<PageRow>) {
       const entry = { ms: BigInt(entryMs), seq: BigInt(entrySeq) }
-      records.push({ kind: 'record', id: formatTailId({ entry, index }), entry, index, json })
+      records.push({
+        kind: 'record',
+        id: formatTailId({ entry, index }),
+        entry,
+        index,
+        json: Buffer.from(json),
+      })
     }
     return records
   }

@@ -22,9 +22,8 @@ export interface RecordEvent {
   readonly kind: 'record'
   /** `ms-seq-index`: the entry, and the record's place in it. */
   readonly id: string
-  readonly json: string
-  /** What it is on its way to a client, kept by who made it first: it goes to many. */
-  frame?: Buffer | undefined
+  /** In UTF-8. */
+  readonly json: Buffer
 }
 
 /** Why the service ends a tail: it stops, and another may go on; or as many records were shown as were asked for. */

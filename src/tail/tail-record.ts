@@ -17,17 +17,16 @@ export interface TailEntry<T> {
 }
 
 /**
- * A record as it came by the stream. All who watch share it: what it is written as is written once, and then all that waits for those who read slowly: what was decoded is many small
- * objects, which the garbage collector would copy for each of them again.
+ * A record as it came by the stream. All who watch share it: it is written as JSON once, and that, outside of the heap, is then all that waits for those who read slowly. What was decoded is many small
+ * objects, and so is a string that was put together of many: the garbage collector would copy each of them, again and again.
  */
 export class TailRecord<T> implements RecordEvent, TailId {
   readonly kind = 'record'
   readonly entry: TailId['entry']
   readonly index: number
-  frame: Buffer | undefined = undefined
   readonly #codec: RecordCodec<T>
   #record: T | undefined
-  #json: string | undefined
+  #json: Buffer | undefined
   #facts: RecordFacts | undefined
   #id: string | undefined
 
@@ -55,8 +54,8 @@ export class TailRecord<T> implements RecordEvent, TailId {
     this.#facts = undefined
   }
 
-  get json(): string {
-    this.#json ??= this.#codec.toJson(this.record)
+  get json(): Buffer {
+    this.#json ??= Buffer.from(this.#codec.toJson(this.record))
     return this.#json
   }
 

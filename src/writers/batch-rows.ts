@@ -5,6 +5,7 @@ import type { Partitions } from '../retention/partitions.ts'
 import type { Batch, DecodedEntry } from './batch.ts'
 import { BatchRecords } from './batch-records.ts'
 import type { EncodedCopy } from './copy.ts'
+import type { CopyBuffers } from './copy-buffers.ts'
 import { CopyEncoder } from './copy-encoder.ts'
 import type { ContentRow, InternedContent } from './interned-content.ts'
 import type { CopyTarget, Referred, RowOrigin, RowsOf, TelemetryTable } from './telemetry-table.ts'
@@ -58,12 +59,12 @@ export class BatchRows<T extends object, Refs> {
   readonly #minutes = new Set<number>()
   #lastMinute = Number.NaN
 
-  /** @param expectedBytes of all rows of a table, roughly. */
-  constructor(options: EncodeOptions<T, Refs>, expectedBytes: number) {
+  /** @param buffers each for the rows of one table. */
+  constructor(options: EncodeOptions<T, Refs>, buffers: CopyBuffers) {
     this.#options = options
     this.#copies = options.table.targets.map((target) => ({
       target,
-      encoder: new CopyEncoder(expectedBytes),
+      encoder: new CopyEncoder(buffers),
       positions: [],
     }))
   }
@@ -145,12 +146,19 @@ export class BatchRows<T extends object, Refs> {
       else rows.push(row)
     })
     const order = [...rowsByStart.values()].flat()
+    const encoder = copy.encoder.inOrder(order)
+    copy.encoder.release()
     return {
       ...copy,
-      encoder: copy.encoder.inOrder(order),
+      encoder,
       positions: order.map((row) => copy.positions[row] ?? -1),
     }
   }
+}
+
+/** Gives the memory of its rows back, when PostgreSQL has read all of them and none is sent again. */
+export function releaseRows({ copies }: EncodedBatch<unknown>): void {
+  for (const { encoder } of copies) encoder.release()
 }
 
 /** The records whose series (or resource, scope, metric) was refused: `refusedContent` has the reason of each such id. */

@@ -11,7 +11,7 @@ import { backoffMs, sleep } from '../lifecycle.ts'
 import { cutConnection } from '../postgres-connection.ts'
 import type { Partitions } from '../retention/partitions.ts'
 import type { DeadLetterPayload } from '../settings.ts'
-import { type EncodedBatch, refusedByContent } from './batch-rows.ts'
+import { type EncodedBatch, refusedByContent, releaseRows } from './batch-rows.ts'
 import { FrozenSessions } from './frozen-sessions.ts'
 import type { InternedContent } from './interned-content.ts'
 import type { Interner } from './interner.ts'
@@ -89,6 +89,8 @@ export class BatchWriter<T extends object> {
       try {
         const outcome = await this.#attempt(encoded, { isolating, patienceMs })
         this.#watchRefusals(encoded, outcome)
+        // A connection that was given up may still be sending what a later attempt has committed.
+        if (attempt === 0) releaseRows(encoded)
         return outcome
       } catch (error) {
         if (error instanceof ObservatoryError) throw error

@@ -10,6 +10,7 @@
 
 import { floorDivide } from '../models/floor-divide.ts'
 import type { UnparsedObject } from '../models/scan/unparsed-object.ts'
+import type { CopyBuffers } from './copy-buffers.ts'
 
 /** "PGCOPY\n\377\r\n\0", then 32 bits of flags and the length of a header extension, both zero. */
 export const COPY_HEADER = Buffer.from('5047434f50590aff0d0a000000000000000000', 'hex')
@@ -23,7 +24,8 @@ const FLOAT8_OID = 701
 const INT8_OID = 20
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
 const MAX_BYTES_PER_UNIT = 3
-const MIN_CAPACITY = 64 * 1024
+const NO_BYTES = Buffer.alloc(0)
+const NO_VIEW = new DataView(new ArrayBuffer(0))
 /** Longer text is written by one call. */
 const SHORT_TEXT_UNITS = 32
 const MAX_ASCII = 0x7f
@@ -36,15 +38,15 @@ const HEX_VALUES = Uint8Array.from({ length: 128 }, (_, code) => {
 })
 
 export class CopyEncoder {
-  #buffer = Buffer.alloc(0)
-  #view = new DataView(new ArrayBuffer(0))
+  #buffer: Buffer = NO_BYTES
+  #view: DataView = NO_VIEW
   #length = 0
-  readonly #expectedBytes: number
+  readonly #buffers: CopyBuffers
   readonly #rowStarts: number[] = []
 
-  /** @param expectedBytes size of the first allocation, made with the first row; the buffer doubles when it is too small. */
-  constructor(expectedBytes: number) {
-    this.#expectedBytes = Math.max(MIN_CAPACITY, expectedBytes)
+  /** @param buffers where the first buffer is from, taken with the first row; it doubles when it is too small. */
+  constructor(buffers: CopyBuffers) {
+    this.#buffers = buffers
   }
 
   get rows(): number {
@@ -63,7 +65,7 @@ export class CopyEncoder {
 
   /** The same rows in another order, copied. */
   inOrder(rows: readonly number[]): CopyEncoder {
-    const ordered = new CopyEncoder(this.#length)
+    const ordered = new CopyEncoder(this.#buffers)
     ordered.#reserve(this.#length)
     for (const row of rows) {
       ordered.#rowStarts.push(ordered.#length)
@@ -76,6 +78,13 @@ export class CopyEncoder {
       )
     }
     return ordered
+  }
+
+  /** Gives its memory back: none of its rows can be had any more. Nobody may be sending them. */
+  release(): void {
+    this.#buffers.giveBack(this.#buffer)
+    this.#buffer = NO_BYTES
+    this.#view = NO_VIEW
   }
 
   startRow(fields: number): void {
@@ -357,9 +366,16 @@ export class CopyEncoder {
   #reserve(bytes: number): void {
     const needed = this.#length + bytes
     if (needed <= this.#buffer.length) return
-    const grown = Buffer.allocUnsafe(Math.max(needed, this.#expectedBytes, this.#buffer.length * 2))
-    this.#buffer.copy(grown, 0, 0, this.#length)
-    this.#buffer = grown
-    this.#view = new DataView(grown.buffer, grown.byteOffset, grown.length)
+    if (this.#buffer === NO_BYTES) this.#use(this.#buffers.take())
+    if (needed > this.#buffer.length)
+      this.#use(Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2)))
+  }
+
+  /** Goes on in another buffer. */
+  #use(buffer: Buffer): void {
+    this.#buffer.copy(buffer, 0, 0, this.#length)
+    this.#buffers.giveBack(this.#buffer)
+    this.#buffer = buffer
+    this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length)
   }
 }

@@ -4,6 +4,7 @@ import { backoffMs, sleep } from '../lifecycle.ts'
 import type { Partitions } from '../retention/partitions.ts'
 import { batchEntry, type DecodedEntry } from './batch.ts'
 import { BatchRows, type EncodedBatch, refusedByContent } from './batch-rows.ts'
+import { CopyBuffers } from './copy-buffers.ts'
 import { InternedContent } from './interned-content.ts'
 import type { Interner } from './interner.ts'
 import { type ReplayOutcome, replayTransaction } from './replay-transaction.ts'
@@ -81,7 +82,8 @@ export class ReplayWriter<T extends object> {
     const rows = entries.reduce((sum, { records, letters }) => sum + records.length + letters.length, 0)
     const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0)
     const { partitions } = this.#options
-    const form = new BatchRows({ table: this.#table, content: this.#content, partitions }, bytes)
+    const buffers = new CopyBuffers(bytes, 0)
+    const form = new BatchRows({ table: this.#table, content: this.#content, partitions }, buffers)
     for (const entry of entries) form.add(entry)
     const batch = {
       entries: entries.map(batchEntry),

@@ -10,6 +10,7 @@ import { type Batch, Batcher, type BatchLimits, type DecodedChunk } from './batc
 import { BatchRows, type EncodedBatch } from './batch-rows.ts'
 import { BatchWriter, type WriteRetry } from './batch-writer.ts'
 import { concurrentTransform } from './concurrent-transform.ts'
+import { CopyBuffers } from './copy-buffers.ts'
 import { InternedContent } from './interned-content.ts'
 import { Interner, type SeriesLimits } from './interner.ts'
 import { RecordDecoder } from './record-decoder.ts'
@@ -99,9 +100,11 @@ export class TelemetryWriter<T extends object> extends Writable {
       maxAgeMs: options.maxAgeMs ?? DEFAULTS.maxAgeMs,
     }
     const rowsOptions = { table, content, partitions }
+    // One batch fills while others are written.
+    const buffers = new CopyBuffers(Math.min(limits.maxBytes, DEFAULTS.maxBytes), concurrency + 1)
     this.#batcher = new Batcher(
       limits,
-      () => new BatchRows(rowsOptions, Math.min(limits.maxBytes, DEFAULTS.maxBytes)),
+      () => new BatchRows(rowsOptions, buffers),
       (batch) => {
         this.#inFlight.add(batch)
         options.onBatch?.(batch)

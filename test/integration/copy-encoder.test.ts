@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { dollarsOf } from '../../src/models/prices/call-cost.ts'
 import { openClient } from '../../src/postgres-connection.ts'
 import { copyRows, type EncodedCopy } from '../../src/writers/copy.ts'
+import { CopyBuffers } from '../../src/writers/copy-buffers.ts'
 import { CopyEncoder } from '../../src/writers/copy-encoder.ts'
 import { createTestDatabase } from '../helpers/test-database.ts'
 
@@ -262,7 +263,7 @@ function encodeRows<T>(
     expectedBytes = 0,
   }: { fields: number; encode: (encoder: CopyEncoder, row: T) => void; expectedBytes?: number },
 ): EncodedCopy {
-  const encoder = new CopyEncoder(expectedBytes)
+  const encoder = new CopyEncoder(new CopyBuffers(expectedBytes, 0))
   for (const row of rows) {
     encoder.startRow(fields)
     encode(encoder, row)
@@ -432,7 +433,9 @@ describe('the buffer', () => {
   test('grows in the middle of any row without a trace in what was encoded', () => {
     fc.assert(
       fc.property(fc.array(fc.array(field, { maxLength: 6 }), { maxLength: 40 }), (rows) => {
-        const [small, large] = [new CopyEncoder(0), new CopyEncoder(64 * 1024 * 1024)]
+        const [small, large] = [0, 64 * 1024 * 1024].map(
+          (bytes) => new CopyEncoder(new CopyBuffers(bytes, 0)),
+        ) as [CopyEncoder, CopyEncoder]
         for (const encoder of [small, large]) for (const fields of rows) encodeFields(encoder, fields)
         expect(small.rows).toBe(rows.length)
         expect(small.bytes).toBe(large.bytes)
@@ -446,7 +449,7 @@ describe('the buffer', () => {
     const anyRows = fc.array(fc.array(field, { maxLength: 3 }), { maxLength: 20 })
     fc.assert(
       fc.property(anyRows, fc.array(fc.nat(20), { maxLength: 5 }), (rows, anyCuts) => {
-        const encoder = new CopyEncoder(0)
+        const encoder = new CopyEncoder(new CopyBuffers(0, 0))
         for (const fields of rows) encodeFields(encoder, fields)
         const cuts = [0, ...anyCuts.filter((cut) => cut <= rows.length), rows.length].sort((a, b) => a - b)
         const runs = cuts.slice(1).map((to, index) => encoder.slice(cuts[index]!, to))
@@ -459,7 +462,7 @@ describe('the buffer', () => {
   })
 
   test('holds nothing before the first row', () => {
-    const encoder = new CopyEncoder(1024)
+    const encoder = new CopyEncoder(new CopyBuffers(1024, 0))
     expect(encoder).toMatchObject({ rows: 0, bytes: 0 })
     expect(encoder.slice(0, 0)).toHaveLength(0)
   })

@@ -7,7 +7,7 @@ export function readTailEvent({
   id = '',
   data,
 }: EventSourceMessage): TailEvent | undefined {
-  if (event === 'record') return { kind: 'record', id, json: data }
+  if (event === 'record') return { kind: 'record', id, json: Buffer.from(data) }
   const told = membersOf(data)
   if (event === 'heartbeat') return { kind: 'heartbeat', time: String(told.time ?? '') }
   if (event === 'dropped') return { kind: 'dropped', count: Number(told.count ?? 0) }

@@ -21,7 +21,7 @@ export async function writeTail(events: AsyncIterable<TailEvent>, outputs: TailO
       // The first one says that all of the history has come.
       if (!follow) return
     } else if (event.kind === 'record') {
-      const line = lineOf(event.json)
+      const line = lineOf(event.json.toString())
       if (line !== undefined && !stdout.write(`${line}\n`)) await drained(stdout, signal)
     } else notices.event(event)
   }

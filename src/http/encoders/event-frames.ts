@@ -14,14 +14,12 @@ export const FIRST_FRAME = Buffer.from(`retry: ${RETRY_MS}\n\n`)
  */
 export class EventFrames {
   #events: readonly TailEvent[] = []
-  #bytes = Buffer.alloc(0)
+  #bytes: Buffer = Buffer.alloc(0)
 
   of(events: readonly TailEvent[]): Buffer {
-    const [first] = events
-    if (events.length === 1 && first !== undefined) return frameOf(first)
     if (!this.#areThoseBefore(events)) {
       this.#events = events
-      this.#bytes = Buffer.concat(events.map(frameOf))
+      this.#bytes = framesOf(events)
     }
     return this.#bytes
   }
@@ -33,11 +31,29 @@ export class EventFrames {
   }
 }
 
-function frameOf(event: TailEvent): Buffer {
-  if (event.kind !== 'record') {
-    const { kind, ...data } = event
-    return Buffer.from(`event: ${kind}\ndata: ${JSON.stringify(data)}\n\n`)
+const LINE_ENDS = '\n\n'
+
+function framesOf(events: readonly TailEvent[]): Buffer {
+  const heads = events.map(headOf)
+  let length = 0
+  for (const [place, event] of events.entries()) length += bytesOf(event, heads[place] as string)
+  const frames = Buffer.allocUnsafe(length)
+  let at = 0
+  for (const [place, event] of events.entries()) {
+    at += frames.write(heads[place] as string, at)
+    if (event.kind === 'record') at += event.json.copy(frames, at)
+    at += frames.write(LINE_ENDS, at, 'latin1')
   }
-  event.frame ??= Buffer.from(`id: ${event.id}\ndata: ${event.json}\n\n`)
-  return event.frame
+  return frames
+}
+
+/** All but the record. */
+function headOf(event: TailEvent): string {
+  if (event.kind === 'record') return `id: ${event.id}\ndata: `
+  const { kind, ...data } = event
+  return `event: ${kind}\ndata: ${JSON.stringify(data)}`
+}
+
+function bytesOf(event: TailEvent, head: string): number {
+  return Buffer.byteLength(head) + (event.kind === 'record' ? event.json.length : 0) + LINE_ENDS.length
 }

@@ -10,6 +10,7 @@ import { isScanned } from '../../../src/models/scan/scanned-record.ts'
 import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../../../src/models/telemetry-signal.ts'
 import { Partitions } from '../../../src/retention/partitions.ts'
 import { BatchRows, type EncodedBatch } from '../../../src/writers/batch-rows.ts'
+import { CopyBuffers } from '../../../src/writers/copy-buffers.ts'
 import { InternedContent } from '../../../src/writers/interned-content.ts'
 import { LOG_RECORD_TABLE } from '../../../src/writers/log-record-table.ts'
 import { METRIC_POINT_TABLE } from '../../../src/writers/metric-point-table.ts'
@@ -63,7 +64,10 @@ function outcomeOf(signal: TelemetrySignal, json: Buffer, decoder: RecordDecoder
   const fields = [Buffer.from('json'), json]
   const entry = { id: { ms: BigInt(NOW_MS), seq: 3n }, fields, bytes: json.length }
   const { origin, records, ...decoded } = decodeEntry(entry, decoder, decoder.context(NOW_MS))
-  const rows = new BatchRows({ table: TABLES[signal], content: new InternedContent(), partitions }, 100)
+  const rows = new BatchRows(
+    { table: TABLES[signal], content: new InternedContent(), partitions },
+    new CopyBuffers(100, 0),
+  )
   rows.add({ ...decoded, records })
   const encoded = rows.finish({ entries: [] } as never)
   return {
