@@ -1,25 +1,13 @@
 import type { TailRecord } from './tail-record.ts'
 import type { Watcher } from './watcher.ts'
-
-/** What a watcher is shown of a stream. */
-export interface Selection<T> {
-  /** The same for whoever is shown the same: they are matched together. */
-  readonly key: string
-  /** Records of other services cannot match. */
-  readonly service: string | undefined
-  readonly matches: (record: TailRecord<T>) => boolean
-}
-
-interface Group<T> extends Selection<T> {
-  readonly watchers: Set<Watcher<T>>
-}
+import { type Selection, WatcherGroup } from './watcher-group.ts'
 
 /** Gives each record to those whom it concerns: whoever asks the same is matched once, and who asks for one service is looked at for its records alone. */
 export class FanOut<T extends { readonly service: string }> {
-  readonly #groups = new Map<string, Group<T>>()
-  readonly #ofService = new Map<string, Set<Group<T>>>()
-  readonly #ofAll = new Set<Group<T>>()
-  readonly #watchers = new Map<Watcher<T>, Group<T>>()
+  readonly #groups = new Map<string, WatcherGroup<T>>()
+  readonly #ofService = new Map<string, Set<WatcherGroup<T>>>()
+  readonly #ofAll = new Set<WatcherGroup<T>>()
+  readonly #watchers = new Map<Watcher<T>, WatcherGroup<T>>()
 
   get size(): number {
     return this.#watchers.size
@@ -29,52 +17,52 @@ export class FanOut<T extends { readonly service: string }> {
     return this.#watchers.keys()
   }
 
-  add(watcher: Watcher<T>, selection: Selection<T>): void {
+  join(selection: Selection<T>): Watcher<T> {
     let group = this.#groups.get(selection.key)
     if (group === undefined) {
-      group = { ...selection, watchers: new Set() }
+      group = new WatcherGroup(selection)
       this.#groups.set(selection.key, group)
       this.#placeOf(selection.service).add(group)
     }
-    group.watchers.add(watcher)
+    const watcher = group.join()
     this.#watchers.set(watcher, group)
+    return watcher
   }
 
   /** @returns whether it was there. */
-  remove(watcher: Watcher<T>): boolean {
+  leave(watcher: Watcher<T>): boolean {
     const group = this.#watchers.get(watcher)
     if (group === undefined) return false
     this.#watchers.delete(watcher)
-    group.watchers.delete(watcher)
-    if (group.watchers.size > 0) return true
-    this.#groups.delete(group.key)
-    const place = this.#placeOf(group.service)
+    group.leave(watcher)
+    if (group.size > 0) return true
+    const { key, service } = group.selection
+    this.#groups.delete(key)
+    const place = this.#placeOf(service)
     place.delete(group)
-    if (place.size === 0 && group.service !== undefined) this.#ofService.delete(group.service)
+    if (place.size === 0 && service !== undefined) this.#ofService.delete(service)
     return true
   }
 
-  #placeOf(service: string | undefined): Set<Group<T>> {
+  #placeOf(service: string | undefined): Set<WatcherGroup<T>> {
     if (service === undefined) return this.#ofAll
     const groups = this.#ofService.get(service) ?? new Set()
     this.#ofService.set(service, groups)
     return groups
   }
 
-  /** @param reached takes those who were given something. */
-  give(record: TailRecord<T>, reached: Set<Watcher<T>>): void {
+  /** @param ready takes those who were given something. */
+  give(record: TailRecord<T>, ready: Set<Watcher<T>>): void {
     const some = this.#ofService.get(record.record.service)
-    if (some !== undefined) giveTo(some, record, reached)
-    giveTo(this.#ofAll, record, reached)
+    if (some !== undefined) giveTo(some, record, ready)
+    giveTo(this.#ofAll, record, ready)
   }
 }
 
-function giveTo<T>(groups: ReadonlySet<Group<T>>, record: TailRecord<T>, reached: Set<Watcher<T>>): void {
-  for (const { matches, watchers } of groups) {
-    if (!matches(record)) continue
-    for (const watcher of watchers) {
-      watcher.offer(record)
-      reached.add(watcher)
-    }
-  }
+function giveTo<T>(
+  groups: ReadonlySet<WatcherGroup<T>>,
+  record: TailRecord<T>,
+  ready: Set<Watcher<T>>,
+): void {
+  for (const group of groups) if (group.selection.matches(record)) group.give(record, ready)
 }

@@ -1,7 +1,8 @@
-import { FanOut, type Selection } from './fan-out.ts'
+import { FanOut } from './fan-out.ts'
 import { LiveReader, type LiveSource } from './live-reader.ts'
 import { WakeUp } from './wake-up.ts'
-import { Watcher } from './watcher.ts'
+import type { Watcher } from './watcher.ts'
+import type { Selection } from './watcher-group.ts'
 
 /** Nobody watching for so long, it reads no more: who comes back after a moment finds it as it was. */
 const LINGER_MS = 30_000
@@ -66,13 +67,12 @@ export class TailHub<T extends { readonly service: string }> {
       throw error
     }
     this.#closing.signal.throwIfAborted()
-    const watcher = new Watcher<T>()
-    this.#fanOut.add(watcher, selection)
-    return { watcher, live }
+    return { watcher: this.#fanOut.join(selection), live }
   }
 
   leave(watcher: Watcher<T>): void {
-    if (this.#fanOut.remove(watcher)) this.#droppedOfGone += watcher.dropped
+    const { dropped } = watcher
+    if (this.#fanOut.leave(watcher)) this.#droppedOfGone += dropped
     if (this.#fanOut.size > 0 || this.#closing.signal.aborted) return
     clearTimeout(this.#lingering)
     this.#lingering = setTimeout(() => {

@@ -1,8 +1,8 @@
-import type { Selection } from './fan-out.ts'
 import type { PastRecords, PastSelection } from './past-records.ts'
 import type { TailEvent } from './tail-event.ts'
 import type { Joined, TailHub } from './tail-hub.ts'
 import type { TailId } from './tail-id.ts'
+import type { Selection } from './watcher-group.ts'
 
 /** What somebody wants to watch. */
 export interface TailRequest<T> extends PastSelection<T>, Selection<T> {
@@ -29,13 +29,21 @@ export interface Tails<T extends { readonly service: string }> {
  *
  * @throws what Redis does when the stream cannot be read.
  */
-export async function* tail<T extends { readonly service: string }>(
+export function tail<T extends { readonly service: string }>(
   tails: Tails<T>,
   request: TailRequest<T>,
   signal: AbortSignal,
 ): AsyncGenerator<readonly TailEvent[], void> {
-  let left = request.limit ?? Number.POSITIVE_INFINITY
-  for await (const events of allEvents(tails, request, signal)) {
+  const events = allEvents(tails, request, signal)
+  return request.limit === undefined ? events : upTo(request.limit, events)
+}
+
+async function* upTo(
+  limit: number,
+  all: AsyncGenerator<readonly TailEvent[], void>,
+): AsyncGenerator<readonly TailEvent[], void> {
+  let left = limit
+  for await (const events of all) {
     const shown = events.filter(({ kind }) => kind !== 'record' || left-- > 0)
     if (shown.length > 0) yield shown
     if (left > 0) continue
@@ -48,7 +56,7 @@ async function* allEvents<T extends { readonly service: string }>(
   { hub, past }: Tails<T>,
   request: TailRequest<T>,
   signal: AbortSignal,
-): AsyncGenerator<readonly TailEvent[]> {
+): AsyncGenerator<readonly TailEvent[], void> {
   const joined = await hub.join(request)
   const { watcher } = joined
   const wake = () => watcher.wake()

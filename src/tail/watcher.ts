@@ -1,82 +1,80 @@
 import type { Gap, TailEvent } from './tail-event.ts'
 import type { TailRecord } from './tail-record.ts'
 
-/** Records that wait for one watcher, at most, and their JSON together. */
-const MAX_RECORDS = 5000
-const MAX_BYTES = 4 * 1024 * 1024
+/** The records that wait for a watcher and for those who ask the same. A place counts all that there ever were. */
+export interface WaitingRecords<T> {
+  /** The place of the oldest record that is kept. */
+  readonly first: number
+  /** The place of the next record. */
+  readonly end: number
+  /** The records from a place on, up to before another one: at least one, and no more once they have so many bytes. The same list for the next who asks the same. */
+  from(from: number, to: number, maxBytes: number): readonly TailRecord<T>[]
+  /** One of them takes what there is: it is listed again with what comes next. */
+  woken(): void
+  /** One of them has taken all there is, or does without. */
+  caughtUp(): void
+}
+
 /** Gaps that wait, at most: one past it makes the last one longer. */
 const MAX_GAPS = 16
 
+/** A gap, and the place of the record that comes after it. */
+interface PlacedGap {
+  readonly place: number
+  readonly gap: Gap
+}
+
 /**
- * The queue between the hub and one watcher.
+ * One who watches, at a place in the records of its group.
  *
- * States: *joining* (what came before is still being sent: what comes waits; when that is too much all of it is let go, and {@link Watcher.isBehind} says that it is to be read again) →
- * *live* (taken as it comes) ⇄ *dropping* (too much waits: what comes is counted, until all that waits was taken; then the count is told, and it is live again) → *ended*.
+ * States: *joining* (what came before is still being sent: what comes waits; when the group has let go some of that, {@link Watcher.isBehind} says that it is to be read again) → *live* (taken as it comes;
+ * what the group has let go before it was taken is counted, and told in its place) → *ended*.
  */
 export class Watcher<T> {
-  #state: 'joining' | 'live' | 'dropping' | 'ended' = 'joining'
-  #queue: (TailRecord<T> | Gap)[] = []
-  #records = 0
-  #bytes = 0
-  #gaps = 0
-  /** Not told yet. */
-  #dropped = 0
+  readonly #waiting: WaitingRecords<T>
+  #state: 'joining' | 'live' | 'ended' = 'joining'
+  #place: number
+  #gaps: PlacedGap[] = []
   #toldDropped = 0
-  #isBehind = false
   #isBeating = false
   #ending: TailEvent | undefined
   #wake: (() => void) | undefined
 
+  constructor(waiting: WaitingRecords<T>) {
+    this.#waiting = waiting
+    this.#place = waiting.end
+  }
+
+  /** Of the next record that it takes. */
+  get place(): number {
+    return this.#place
+  }
+
+  /** Records that were let go before it took them. */
+  get #lost(): number {
+    return Math.max(0, this.#waiting.first - this.#place)
+  }
+
   /** Records that were left out because too many waited. It never falls: what is let go while it is joining may be read again. */
   get dropped(): number {
-    return this.#toldDropped + (this.#isBehind ? 0 : this.#dropped)
+    return this.#toldDropped + (this.#state === 'joining' ? 0 : this.#lost)
   }
 
   /** Whether, while it was joining, records were let go. */
   get isBehind(): boolean {
-    return this.#isBehind
-  }
-
-  /** Whether somebody waits for what there is. */
-  get isReady(): boolean {
-    return this.#wake !== undefined && this.#hasEvents()
-  }
-
-  offer(record: TailRecord<T>): void {
-    const bytes = record.json.length
-    if (this.#state === 'dropping' || this.#isBehind) this.#drop()
-    else if (this.#records >= MAX_RECORDS || this.#bytes + bytes > MAX_BYTES) this.#overflow()
-    else {
-      this.#queue.push(record)
-      this.#records += 1
-      this.#bytes += bytes
-    }
-  }
-
-  #drop(): void {
-    this.#dropped += 1
-  }
-
-  #overflow(): void {
-    if (this.#state === 'joining') {
-      this.#isBehind = true
-      this.#dropped = this.#records
-      this.#clear()
-    } else this.#state = 'dropping'
-    this.#drop()
+    return this.#state === 'joining' && this.#lost > 0
   }
 
   /** Entries were passed over at this place. */
   gap(gap: Gap): void {
-    if (this.#gaps < MAX_GAPS) {
-      this.#queue.push(gap)
-      this.#gaps += 1
+    const last = this.#gaps.at(-1)
+    if (last === undefined || this.#gaps.length < MAX_GAPS) {
+      this.#gaps.push({ place: this.#waiting.end, gap })
       return
     }
-    const place = this.#queue.findLastIndex(({ kind }) => kind === 'gap')
-    const last = this.#queue[place] as Gap
-    const entries = last.entries === null || gap.entries === null ? null : last.entries + gap.entries
-    this.#queue[place] = { ...gap, from: last.from, entries }
+    const { from, entries } = last.gap
+    const both = entries === null || gap.entries === null ? null : entries + gap.entries
+    this.#gaps[this.#gaps.length - 1] = { place: last.place, gap: { ...gap, from, entries: both } }
   }
 
   /** Says that nothing was left out up to now. */
@@ -94,21 +92,20 @@ export class Watcher<T> {
 
   /** Begins to wait again for all that comes from now on. */
   joinAgain(): void {
-    this.#isBehind = false
-    this.#dropped = 0
-    this.#clear()
+    this.#gaps = []
+    this.#moveTo(this.#waiting.end)
   }
 
   /** What came before was sent. */
   goLive(): void {
     if (this.#state !== 'joining') return
-    this.#state = this.#isBehind ? 'dropping' : 'live'
-    this.#isBehind = false
+    this.#state = 'live'
     this.#isBeating = true
   }
 
   /** Lets whoever waits take what there is. */
   wake(): void {
+    this.#waiting.woken()
     const wake = this.#wake
     this.#wake = undefined
     wake?.()
@@ -121,11 +118,8 @@ export class Watcher<T> {
    * @returns undefined when it has ended and all was taken.
    */
   async next(maxBytes: number, signal: AbortSignal): Promise<readonly TailEvent[] | undefined> {
-    while (!this.#hasEvents() && !signal.aborted) {
-      if (this.#state === 'ended') return undefined
-      await this.#woken()
-    }
-    return signal.aborted ? undefined : this.#take(maxBytes)
+    while (!this.#isOver && !this.#hasEvents() && !signal.aborted) await this.#woken()
+    return this.#isOver || signal.aborted ? undefined : this.#take(maxBytes)
   }
 
   #woken(): Promise<void> {
@@ -134,40 +128,47 @@ export class Watcher<T> {
     })
   }
 
+  get #isOver(): boolean {
+    return this.#state === 'ended' && this.#ending === undefined
+  }
+
   #hasEvents(): boolean {
-    return this.#queue.length > 0 || this.#dropped > 0 || this.#isBeating || this.#ending !== undefined
+    return (
+      this.#place < this.#waiting.end ||
+      this.#gaps.length > 0 ||
+      this.#isBeating ||
+      this.#ending !== undefined
+    )
   }
 
   #take(maxBytes: number): readonly TailEvent[] {
-    const events: TailEvent[] = []
-    let count = 0
-    for (let bytes = 0; count < this.#queue.length && bytes < maxBytes; count += 1) {
-      const event = this.#queue[count]
-      if (event === undefined) break
-      if (event.kind === 'record') bytes += event.json.length
-      this.#forget(event)
-      events.push(event)
-    }
-    this.#queue = this.#queue.slice(count)
-    if (this.#queue.length === 0) events.push(...this.#takeRest())
-    return events
+    const before = this.#takeDropped()
+    const gap = this.#gaps[0]
+    const to = Math.min(gap?.place ?? this.#waiting.end, this.#waiting.end)
+    const records = this.#place < to ? this.#waiting.from(this.#place, to, maxBytes) : []
+    this.#moveTo(this.#place + records.length)
+    if (this.#place < to) return before.concat(records)
+    const after = gap === undefined ? this.#takeRest() : this.#takeGap(gap)
+    // Mostly there is nothing else: then it is the list that the others of the group are given, too.
+    return before.length + after.length === 0 ? records : [...before, ...records, ...after]
   }
 
-  #forget(event: TailRecord<T> | Gap): void {
-    if (event.kind === 'gap') {
-      this.#gaps -= 1
-      return
-    }
-    this.#records -= 1
-    this.#bytes -= event.json.length
+  #takeDropped(): TailEvent[] {
+    const count = this.#lost
+    if (count === 0) return []
+    this.#toldDropped += count
+    this.#moveTo(this.#waiting.first)
+    return [{ kind: 'dropped', count }]
   }
 
+  #takeGap({ gap }: PlacedGap): readonly TailEvent[] {
+    this.#gaps.shift()
+    return [gap]
+  }
+
+  /** What comes when all records were taken. */
   #takeRest(): readonly TailEvent[] {
     const events: TailEvent[] = []
-    if (this.#dropped > 0) events.push({ kind: 'dropped', count: this.#dropped })
-    this.#toldDropped += this.#dropped
-    this.#dropped = 0
-    if (this.#state === 'dropping') this.#state = 'live'
     if (this.#ending !== undefined) events.push(this.#ending)
     else if (this.#isBeating) events.push({ kind: 'heartbeat', time: new Date().toISOString() })
     this.#ending = undefined
@@ -175,10 +176,10 @@ export class Watcher<T> {
     return events
   }
 
-  #clear(): void {
-    this.#queue = []
-    this.#records = 0
-    this.#bytes = 0
-    this.#gaps = 0
+  #moveTo(place: number): void {
+    const { end } = this.#waiting
+    const wasBehind = this.#place < end
+    this.#place = place
+    if (wasBehind && place === end) this.#waiting.caughtUp()
   }
 }

@@ -1,5 +1,6 @@
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { listArchiveIds } from '../../src/retention/archive/archive-manifest.ts'
+import { FolderStorage } from '../../src/retention/archive/folder-storage.ts'
 import { queryParquet } from '../helpers/read-parquet.ts'
 import type { DaySums } from './day-sums.ts'
 
@@ -16,17 +17,17 @@ const SUMS = {
   metric_points: `count(*) as points`,
 }
 
-/** What the archives of a folder count and add up to, by day, as DuckDB reads their Parquet. */
+/** What the archives of a folder count and add up to, by day, as DuckDB reads their Parquet. A folder without a manifest is what a killed process has left. */
 export async function parquetSums(folder: string): Promise<ReadonlyMap<number, Partial<DaySums>>> {
   const sums = new Map<number, Partial<DaySums>>()
+  const storage = new FolderStorage(folder)
   for (const table of ['spans', 'log_records', 'metric_points'] as const) {
-    const inFolder = await readdir(join(folder, table)).catch(() => [])
-    if (inFolder.length === 0) continue
-    const time = TIMES[table]
+    const files = (await listArchiveIds(storage, table)).map((id) => join(folder, id, `${table}.parquet`))
+    if (files.length === 0) continue
     const rows = await queryParquet(
-      join(folder, table, '*', '*', `${table}.parquet`),
-      (name) =>
-        `select ${time} // 86400000000000 as day, ${SUMS[table]} from read_parquet('${name}') group by day`,
+      files.join("', '"),
+      (names) =>
+        `select ${TIMES[table]} // 86400000000000 as day, ${SUMS[table]} from read_parquet(['${names}']) group by day`,
     )
     for (const { day, ...members } of rows) {
       const dayMs = Number(day) * 86_400_000

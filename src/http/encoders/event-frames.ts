@@ -25,9 +25,9 @@ export class EventFrames {
   }
 
   #areThoseBefore(events: readonly TailEvent[]): boolean {
-    return (
-      events.length === this.#events.length && events.every((event, place) => event === this.#events[place])
-    )
+    const before = this.#events
+    if (events === before) return true
+    return events.length === before.length && events.every((event, place) => event === before[place])
   }
 }
 

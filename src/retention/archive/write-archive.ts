@@ -33,7 +33,10 @@ export function newArchiveId({ table, ...range }: Omit<ArchivePartition, 'name'>
   return archiveId(table, range, Date.now(), randomBytes(4).toString('hex'))
 }
 
-/** Writes rows of a partition with what they refer to, and the manifest last. What is held is a group of rows, whatever there is. */
+/**
+ * Writes what rows of a partition refer to, then the rows, and the manifest last: whoever reads all files of rows that there are, and asks for no manifest, finds hardly ever some that a killed process has left.
+ * What is held is a group of rows, whatever there is.
+ */
 export async function writeArchive(options: WriteArchive): Promise<ArchiveManifest> {
   const { client, partition, storage, format, rowsSql } = options
   const { table, fromMs, toMs } = partition
@@ -42,17 +45,17 @@ export async function writeArchive(options: WriteArchive): Promise<ArchiveManife
   const columns = await columnsOf(client, partition.name)
   const names = new Set(columns.map(({ name }) => name))
   const order = ORDER.filter((name) => names.has(name)).map((name) => `"${name}"`)
-  const rows = await writeFile(options, id, {
-    table,
-    columns,
-    sql: `${rowsSql} order by ${order.join(', ')}`,
-  })
   const interned: ArchivedFile[] = []
   for (const { table: other, sql } of internedTables(names, partition.name)) {
     const otherColumns = await columnsOf(client, other)
     const select = `select ${columnList(otherColumns)} from ${other} ${sql}`
     interned.push(await writeFile(options, id, { table: other, columns: otherColumns, sql: select }))
   }
+  const rows = await writeFile(options, id, {
+    table,
+    columns,
+    sql: `${rowsSql} order by ${order.join(', ')}`,
+  })
   const { rows: versions } = await client.query<{ version: number }>(
     'select coalesce(max(version), 0)::int as version from schema_migrations',
   )
