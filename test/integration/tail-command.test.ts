@@ -300,7 +300,7 @@ describe('a connection', () => {
     const tail = httpTail({ url: url(), signal })
     expect(await tail.next()).toEqual({
       done: false,
-      value: { kind: 'record', id: '1-0-0', json: JSON.stringify(log('é😀\u2028')) },
+      value: { kind: 'record', id: '1-0-0', json: Buffer.from(JSON.stringify(log('é😀\u2028'))) },
     })
     await tail.return(undefined)
   })
