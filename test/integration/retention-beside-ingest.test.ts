@@ -191,6 +191,8 @@ test('rows that are written at full speed to a partition that is being dropped a
   expect(waits.longest).toBeLessThan(LONGEST_WAIT_MS)
 })
 
+const OLD_USE_MS = 100
+
 test('beside a long reader it does nothing: ingest goes on, late rows and new partitions too', async () => {
   await makeDay(pool, old)
   await addLogs(pool, { time: old, rows: 10 })
@@ -199,10 +201,12 @@ test('beside a long reader it does nothing: ingest goes on, late rows and new pa
   await written(ingest, 1000)
   const reader = await openReader()
   const waits = await watchLocks()
+  // A younger one is no long one: the detach is begun, and waits for it.
+  await delay(OLD_USE_MS)
   const { outcome, ends: outcomes } = await runOnce(pool, policy, {
     nowMs: Date.now(),
     readersWaitMs: 1000,
-    oldUseMs: 100,
+    oldUseMs: OLD_USE_MS,
   })
   expect(outcome).toBe('incomplete')
   expect(outcomes).toEqual([`heldUp public.${dayOf('log_records', old)}`])
