@@ -111,7 +111,7 @@ export class WatcherGroup<T> implements WaitingRecords<T> {
     this.#first += count
   }
 
-  from(from: number, to: number, maxBytes: number): readonly TailRecord<T>[] {
+  between(from: number, to: number, maxBytes: number): readonly TailRecord<T>[] {
     if (this.#taken?.from !== from || this.#taken.to !== to)
       this.#taken = { from, to, records: this.#slice(from, to, maxBytes) }
     return this.#taken.records

@@ -8,7 +8,7 @@ export interface WaitingRecords<T> {
   /** The place of the next record. */
   readonly end: number
   /** The records from a place on, up to before another one: at least one, and no more once they have so many bytes. The same list for the next who asks the same. */
-  from(from: number, to: number, maxBytes: number): readonly TailRecord<T>[]
+  between(from: number, to: number, maxBytes: number): readonly TailRecord<T>[]
   /** One of them takes what there is: it is listed again with what comes next. */
   woken(): void
   /** One of them has taken all there is, or does without. */
@@ -145,7 +145,7 @@ export class Watcher<T> {
     const before = this.#takeDropped()
     const gap = this.#gaps[0]
     const to = Math.min(gap?.place ?? this.#waiting.end, this.#waiting.end)
-    const records = this.#place < to ? this.#waiting.from(this.#place, to, maxBytes) : []
+    const records = this.#place < to ? this.#waiting.between(this.#place, to, maxBytes) : []
     this.#moveTo(this.#place + records.length)
     if (this.#place < to) return before.concat(records)
     const after = gap === undefined ? this.#takeRest() : this.#takeGap(gap)
