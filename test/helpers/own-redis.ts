@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findFreePort } from '../../src/embedded/free-port.ts'
 import { callRedis } from '../../src/embedded/redis-answer.ts'
 import { findRedisBinary } from '../../src/embedded/redis-binary.ts'
 import { eventually } from './eventually.ts'
+import { freePort } from './free-port.ts'
 
 /** A Redis that belongs to one test file, which may do to it what no other file would survive. */
 export interface OwnRedis {
@@ -21,14 +21,11 @@ export interface OwnRedis {
   close(): Promise<void>
 }
 
-/** Files that run beside one another look for a free port in ranges of their own: two could find the same one. */
-const FIRST_PORT = 38_379 + 40 * (Number(process.env.VITEST_WORKER_ID ?? 0) % 100)
-
 /** Starts a Redis with these lines of redis.conf. Without others it keeps everything on disk. */
 export async function startOwnRedis(settings: Readonly<Record<string, string>> = {}): Promise<OwnRedis> {
   const binary = await findRedisBinary()
   const folder = await mkdtemp(join(tmpdir(), 'observatory-own-redis-'))
-  const port = await findFreePort(FIRST_PORT)
+  const port = await freePort()
   const conf = {
     bind: '127.0.0.1',
     dir: folder,

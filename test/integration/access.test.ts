@@ -5,8 +5,8 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findFreePort } from '../../src/embedded/free-port.ts'
 import { eventually } from '../helpers/eventually.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { RunningCommand, runObservatory } from '../helpers/run-observatory.ts'
 import { createTestDatabase } from '../helpers/test-database.ts'
 import { createTestPrefix } from '../helpers/test-redis.ts'
@@ -90,7 +90,7 @@ describe('every route', async () => {
 
 test('a service that is not ready tells everybody so, and why only to those with a token', async () => {
   const { redisUrl } = await createTestPrefix()
-  const port = String(await findFreePort(43_199))
+  const port = String(await freePort())
   const DATABASE_URL = 'postgresql://somebody@127.0.0.1:1/nowhere'
   const env = { ACCESS_TOKENS, DATABASE_URL, REDIS_URL: redisUrl, HTTP_PORT: port }
   const starting = new RunningCommand(['serve', '--only', 'api'], { env, cwd: folder })

@@ -10,10 +10,10 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { findFreePort } from '../../src/embedded/free-port.ts'
 import { findRedisBinary } from '../../src/embedded/redis-binary.ts'
 import { type JoinedServers, joinServers } from '../../src/embedded/servers.ts'
 import { eventually } from '../helpers/eventually.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { withPostgres } from '../helpers/postgres.ts'
 import { LAUNCHER } from '../helpers/run-observatory.ts'
 import { LOCALHOST_CERTIFICATE, LOCALHOST_KEY } from '../helpers/tls-certificates.ts'
@@ -134,13 +134,12 @@ describe('what the services run', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'observatory-compose-'))
-    const port = 43_000 + 10 * (Number(process.env.VITEST_WORKER_ID ?? 0) % 100)
-    redisPort = await findFreePort(port)
+    redisPort = await freePort()
     postgres = await joinServers({
       dataDir: join(folder, 'postgres'),
       postgres: true,
       redis: false,
-      postgresPort: port + 5000,
+      postgresPort: await freePort(),
       postgresSettings: settings,
     })
   }, 60_000)
@@ -171,7 +170,7 @@ describe('what the services run', () => {
 
     const databaseUrl = postgres?.databaseUrl ?? ''
     const { environment = {}, healthcheck } = part('observatory')
-    const httpPort = String(await findFreePort(redisPort + 1))
+    const httpPort = String(await freePort())
     const redisUrl = filled(environment.REDIS_URL ?? '').replace('redis:6379', `127.0.0.1:${redisPort}`)
     const env = Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, filled(value)]))
     const serviceEnv = { ...env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, HTTP_PORT: httpPort }

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { afterEach, expect, test } from 'vitest'
-import { findFreePort } from '../../src/embedded/free-port.ts'
 import { findRedisBinary } from '../../src/embedded/redis-binary.ts'
 import { eventually } from '../helpers/eventually.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { type OwnRedis, startOwnRedis } from '../helpers/own-redis.ts'
 import { createTcpProxy } from '../helpers/tcp-proxy.ts'
 import { startTestService, type TestService } from '../helpers/test-service.ts'
@@ -134,7 +134,7 @@ test('with Sentinel the service follows the primary', async () => {
 
 async function startSentinel(primaryPort: number): Promise<{ port: number }> {
   const folder = await mkdtemp(join(tmpdir(), 'observatory-sentinel-'))
-  const port = await findFreePort(39_379)
+  const port = await freePort()
   const conf = join(folder, 'sentinel.conf')
   await writeFile(
     conf,

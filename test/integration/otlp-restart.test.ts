@@ -2,9 +2,9 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { findFreePort } from '../../src/embedded/free-port.ts'
 import { sleep } from '../../src/lifecycle.ts'
 import { eventually } from '../helpers/eventually.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { RunningCommand } from '../helpers/run-observatory.ts'
 import { select } from '../helpers/stored.ts'
 import { createTestDatabase } from '../helpers/test-database.ts'
@@ -21,7 +21,7 @@ let running: RunningCommand | undefined
 beforeAll(async () => {
   ;({ databaseUrl } = await createTestDatabase())
   const { prefix, redisUrl } = await createTestPrefix()
-  port = await findFreePort(34_318 + Number(process.env.VITEST_WORKER_ID ?? 0) * 20)
+  port = await freePort()
   env = {
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,

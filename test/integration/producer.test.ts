@@ -10,6 +10,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { addOnce } from '../../src/producer/add-once.ts'
 import { createProducer, type Producer, type ProducerOptions } from '../../src/producer.ts'
 import { eventually } from '../helpers/eventually.ts'
+import { freePort } from '../helpers/free-port.ts'
 
 /** A Redis of this file's own, that may be killed, paused and filled. Every write is on disk before it is answered. */
 class OwnRedis {
@@ -67,14 +68,6 @@ class OwnRedis {
     const entries = await this.ask((client) => client.xrange(stream, '-', '+'))
     return entries.flatMap(([, [, json]]) => JSON.parse(json ?? '[]') as Record<string, unknown>[])
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
 }
 
 /** Stands between a client and Redis. When armed, it lets the next script through and then loses its reply. */

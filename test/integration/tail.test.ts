@@ -210,6 +210,7 @@ describe('history', () => {
     await numbered('trimmed', 30)
     const client = await watchLive('logs/tail?service=trimmed&history=20')
     // The newest may come after the history, which then has one more before it.
+    await client.until(() => numbers(client).at(-1) === 30)
     expect(numbers(client).slice(-20)).toEqual(upTo(31).slice(-20))
   })
 
