@@ -5,7 +5,7 @@ import type { Watcher } from './watcher.ts'
 import type { Selection } from './watcher-group.ts'
 
 /** Nobody watching for so long, it reads no more: who comes back after a moment finds it as it was. */
-const LINGER_MS = 30_000
+export const LINGER_MS = 30_000
 const HEARTBEAT_MS = 15_000
 
 /** A watcher that was let in. */

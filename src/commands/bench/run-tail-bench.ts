@@ -3,6 +3,7 @@ import { ObservatoryError } from '../../errors.ts'
 import { sleep, withReleasers } from '../../lifecycle.ts'
 import { streamKey } from '../../models/stream-entry.ts'
 import { openClient } from '../../postgres-connection.ts'
+import { LINGER_MS } from '../../tail/tail-hub.ts'
 import type { BenchSetup } from './bench-setup.ts'
 import { checkedOutCommit } from './checked-out-commit.ts'
 import { ChildModule } from './child-module.ts'
@@ -17,6 +18,7 @@ export interface TailBenchOptions {
   readonly rowsPerSecond: number
   readonly watchers: number
   readonly seconds: number
+  readonly rounds: number
 }
 
 /** A watcher of one of so many sees one record of a hundred. */
@@ -25,9 +27,11 @@ const FIRST_PORT = 44_318
 const FIRST_PROBE_MS = 30_000
 const DRAIN_MS = 10_000
 const OPEN_TIMEOUT_MS = 60_000
-const WARM_UP_MS = 3000
+const WARM_UP_SECONDS = 3
+/** After the service has ended what it did for tails. */
+const SETTLE_MS = 1000
 
-/** Adds spans at a rate, four times: with nobody who watches, with one who watches all of them, with many of whom each watches some, and with nobody again. */
+/** Adds spans at a rate: with nobody who watches, with one who watches all of them, with many of whom each watches some, and so in each round; in the end with nobody again. */
 export async function runTailBench(bench: BenchSetup, options: TailBenchOptions): Promise<TailReport> {
   const streamPrefix = `${bench.prefix}-tail`
   const stream = streamKey(streamPrefix, 'traces')
@@ -43,28 +47,20 @@ export async function runTailBench(bench: BenchSetup, options: TailBenchOptions)
     // The first one that is found says that the service runs.
     await probes.run({ addMs: 1, drainMs: FIRST_PROBE_MS })
     const url = `http://127.0.0.1:${httpPort}`
-    const run = (watching: Omit<TailWatchersOptions, 'url'>) =>
-      runOnce(bench, { ...options, stream, service, probes, watching: { url, ...watching } })
-    await runOnce(bench, {
-      ...options,
-      seconds: WARM_UP_MS / 1000,
-      stream,
-      service,
-      probes,
-      watching: { url, watchers: 0 },
-    })
-    const runs = [
-      await run({ watchers: 0 }),
-      await run({ watchers: 1 }),
-      await run({ watchers: options.watchers, services: SERVICES }),
-      await run({ watchers: 0 }),
-    ]
-    return {
-      commit: await checkedOutCommit(),
-      rowsPerSecond: options.rowsPerSecond,
-      seconds: options.seconds,
-      runs,
+    const run = (watching: Omit<TailWatchersOptions, 'url'>, seconds = options.seconds) =>
+      runOnce(bench, { ...options, seconds, stream, service, probes, watching: { url, ...watching } })
+    await run({ watchers: 0 }, WARM_UP_SECONDS)
+    const runs: TailRun[] = []
+    for (let round = 0; round < options.rounds; round += 1) {
+      runs.push(await run({ watchers: 0 }))
+      runs.push(await run({ watchers: 1 }))
+      runs.push(await run({ watchers: options.watchers, services: SERVICES }))
+      bench.tell(`waiting ${LINGER_MS / 1000} s: the service reads on for whoever comes back`)
+      await sleep(LINGER_MS + SETTLE_MS, stopping)
     }
+    runs.push(await run({ watchers: 0 }))
+    const { rowsPerSecond, watchers, seconds, rounds } = options
+    return { commit: await checkedOutCommit(), rowsPerSecond, watchers, seconds, rounds, runs }
   })
 }
 

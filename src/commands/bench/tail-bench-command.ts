@@ -8,19 +8,21 @@ import { runTailBench } from './run-tail-bench.ts'
 import { formatTailReport } from './tail-report.ts'
 
 const EXAMPLES = `
-Adds spans at a rate, four times: with nobody who watches, with one tail of all of
-them, with many of which each watches one service of a hundred, and with nobody
-again. Says how long a record takes from XADD to a tail and to a query, and whether
-each tail has seen what it should. Servers as in bench ingest.
+Adds spans at a rate: with nobody who watches, with one tail of all of them, with
+many of which each watches one service of a hundred; the same in each round, and in
+the end with nobody again. Says how long a record takes from XADD to a tail and to a
+query, how many times as long with many tails as with none, and whether each tail has
+seen what it should. Servers as in bench ingest.
 
 Examples:
-  observatory bench tail
+  observatory bench tail --rounds 3
   observatory bench tail --rate 500 --watchers 50 --seconds 3`
 
 interface TailBenchFlags {
   readonly rate: number
   readonly watchers: number
   readonly seconds: number
+  readonly rounds: number
   readonly json?: boolean
 }
 
@@ -31,6 +33,7 @@ export function tailBenchCommand(): Command {
     .option('--rate <rows>', 'spans a second', parseCount, 5000)
     .option('--watchers <count>', 'tails that watch a service each', parseCount, 1000)
     .option('--seconds <seconds>', 'how long each', parseCount, 20)
+    .option('--rounds <count>', 'how often; each waits 30 s for the end of its tails', parseCount, 1)
     .option('--json', 'everything measured, as JSON')
   return addSettings(command, [
     'databaseUrl',

@@ -28,12 +28,42 @@ export interface TailRun {
 export interface TailReport {
   readonly commit: string | null
   readonly rowsPerSecond: number
+  readonly watchers: number
   readonly seconds: number
+  readonly rounds: number
+  /** Three of each round, with no tail, with one, with many; then one more with none. */
   readonly runs: readonly TailRun[]
 }
 
+/** How many times as long a record takes from XADD to a query with many tails as with none, at the 99th percentile. */
+export interface FreshnessRatio {
+  /** Of all probes of all rounds. */
+  readonly ratio: number
+  /** Of each round to the runs with none before and after it. */
+  readonly rounds: readonly number[]
+}
+
+export function freshnessRatio({
+  runs,
+}: {
+  readonly runs: readonly Pick<TailRun, 'freshnessMs'>[]
+}): FreshnessRatio {
+  const p99 = (some: typeof runs) =>
+    percentile(
+      some.flatMap(({ freshnessMs }) => freshnessMs),
+      0.99,
+    )
+  const none = runs.filter((_, index) => index % 3 === 0)
+  const many = runs.filter((_, index) => index % 3 === 2)
+  return {
+    ratio: p99(many) / p99(none),
+    rounds: many.map((run, round) => p99([run]) / p99(none.slice(round, round + 2))),
+  }
+}
+
 /** The report for a person. */
-export function formatTailReport({ commit, rowsPerSecond, seconds, runs }: TailReport): string {
+export function formatTailReport(report: TailReport): string {
+  const { commit, rowsPerSecond, watchers, seconds, runs } = report
   const ms = (values: readonly number[], share: number) =>
     values.length === 0 ? '' : percentile(values, share).toFixed(1)
   const right = (heading: string) => ({ heading, align: 'right' as const })
@@ -69,5 +99,11 @@ export function formatTailReport({ commit, rowsPerSecond, seconds, runs }: TailR
       run.peakRssBytes === undefined ? '' : formatBytes(run.peakRssBytes),
     ]),
   )
-  return `commit ${commit ?? 'unknown'}, ${formatCount(rowsPerSecond)} spans/s for ${seconds} s each\n\n${table}`
+  const { ratio, rounds } = freshnessRatio(report)
+  const ofRounds = rounds.length > 1 ? ` (${rounds.map((each) => each.toFixed(2)).join(', ')})` : ''
+  return `commit ${commit ?? 'unknown'}, ${formatCount(rowsPerSecond)} spans/s for ${seconds} s each
+
+${table}
+to query, p99: ${ratio.toFixed(2)} times as long with ${formatCount(watchers)} tails as with none${ofRounds}
+`
 }
