@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { sleep } from '../lifecycle.ts'
 import { withBuildLock } from './build-lock.ts'
 import { type DetachOptions, detachPartition, finishDetach, placeOf } from './detach-partition.ts'
 import { HeldUp } from './held-up.ts'
@@ -53,10 +54,17 @@ export async function removePartition(
     return undefined
   }
   await options.hooks.beforeRemoval(removal, options.signal)
-  return underBuildLock(buildWaitMs, async () => {
+  let workedMs = 0
+  const removed = await underBuildLock(buildWaitMs, async () => {
     if (place === 'attached') await detach(client, removal, options)
-    return drop(client, removal, options.hooks)
+    const startedMs = performance.now()
+    const dropped = await drop(client, removal, options.hooks)
+    workedMs = performance.now() - startedMs
+    return dropped
   })
+  // So that ingest has the server to itself for half of the time. What is gone is told, also when this is cut off.
+  await sleep(workedMs, options.signal).catch(() => undefined)
+  return removed
 }
 
 async function detach(

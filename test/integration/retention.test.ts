@@ -207,6 +207,47 @@ describe('hooks', () => {
   })
 })
 
+describe('after a partition is dropped', () => {
+  const WORKED_MS = 400
+  const slowly: RemovalHooks = {
+    ...NO_REMOVAL_HOOKS,
+    removeRows: async (client) => void (await client.query(`select pg_sleep(${WORKED_MS / 1000})`)),
+  }
+
+  test('the server is left to others for as long as that took', async () => {
+    await makeDay(pool, NOW - 9 * DAY)
+    const atMs: Record<string, number> = {}
+    await run(policy({ logs: 7 }), {
+      hooks: slowly,
+      onEvent: ({ kind, removal: { table } }) => {
+        atMs[`${kind} ${table}`] = performance.now()
+      },
+    })
+    // Timers are not exact, and what is told is told when the rest is over.
+    const [begun, removed] = [atMs['begun log_records'] ?? 0, atMs['removed log_records'] ?? 0]
+    expect(removed - begun).toBeGreaterThan(2 * WORKED_MS - 20)
+  })
+
+  test('a stop ends that, and what is gone is told', async () => {
+    const stopping = new AbortController()
+    await makeDay(pool, NOW - 9 * DAY)
+    const told: string[] = []
+    const stopped = run(policy({ logs: 7 }), {
+      hooks: {
+        ...slowly,
+        removeRows: async (client, removal, relation) => {
+          await slowly.removeRows(client, removal, relation)
+          setTimeout(() => stopping.abort(new Error('stopped')), WORKED_MS / 2)
+        },
+      },
+      signal: stopping.signal,
+      onEvent: ({ kind, removal: { table } }) => void told.push(`${kind} ${table}`),
+    })
+    await expect(stopped).rejects.toThrow('stopped')
+    expect(told).toEqual(['begun log_records', 'removed log_records'])
+  })
+})
+
 describe('others', () => {
   const time = NOW - 9 * DAY
 

@@ -101,6 +101,7 @@ async function lookAt(
   await client.query('begin isolation level repeatable read')
   try {
     const { rows: count, versions } = await rowVersions(client, partition.name, columns)
+    await context.pace?.rest(context.signal)
     // Of an empty one nothing is written, not even that it is empty.
     if (count === 0) return { content: { rows: 0, content: '', versions }, written: undefined, readBack: [] }
     if (known.length === 0) {

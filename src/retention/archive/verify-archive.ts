@@ -5,7 +5,7 @@ import { type ArchivedFile, type ArchiveManifest, filePath, filesOf } from './ar
 import { ContentChecksum } from './content-checksum.ts'
 import { decodeRows } from './rows-file.ts'
 
-type VerifyContext = Pick<ArchiveContext, 'storage' | 'onProgress' | 'signal'>
+type VerifyContext = Pick<ArchiveContext, 'storage' | 'onProgress' | 'signal' | 'pace'>
 
 /**
  * Reads an archive back: that all its files have the bytes they were written with, and that every row in them can be read and is what the database had.
@@ -22,6 +22,7 @@ export async function verifyArchive(context: VerifyContext, manifest: ArchiveMan
       for (const row of some) checksum.add(row)
       rows += some.length
       context.onProgress?.({ step: 'verifying', what: manifest.id, rows })
+      await context.pace?.rest(context.signal)
     }
     if (checksum.rows !== file.rows || checksum.digest() !== file.content)
       throw unsound(
@@ -35,7 +36,7 @@ export async function verifyArchive(context: VerifyContext, manifest: ArchiveMan
 
 /** That its files have the bytes they were written with, which is quicker. @throws as {@link verifyArchive}. */
 export async function verifyFiles(context: VerifyContext, manifest: ArchiveManifest): Promise<void> {
-  const { storage, signal } = context
+  const { storage, signal, pace } = context
   for (const file of filesOf(manifest)) {
     const path = filePath(manifest, file)
     const size = await storage.size(path)
@@ -45,6 +46,7 @@ export async function verifyFiles(context: VerifyContext, manifest: ArchiveManif
     for await (const chunk of storage.stream(path)) {
       signal?.throwIfAborted()
       sha256.update(chunk)
+      await pace?.rest(signal)
     }
     if (sha256.digest('hex') !== file.sha256)
       throw unsound(context, manifest, file, 'has other bytes than it had')
