@@ -126,14 +126,19 @@ export function reviveWhenEnded(redis: Redis): () => void {
   }
 }
 
-/** A connection that is made again whatever happens, until it is closed. */
+/** A connection that is made again whatever happens, until it is closed: what fails of it then is no news. */
 export function openRevivedRedis(options: CreateRedisOptions): {
   readonly redis: Redis
   readonly close: () => void
 } {
-  const redis = createRedis(options)
+  let isOpen = true
+  const onError = (error: Error) => {
+    if (isOpen) options.onError(error)
+  }
+  const redis = createRedis({ ...options, onError })
   const stopReviving = reviveWhenEnded(redis)
   const close = () => {
+    isOpen = false
     stopReviving()
     redis.disconnect()
   }

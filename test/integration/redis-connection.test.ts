@@ -9,6 +9,7 @@ import { type JoinedServers, joinServers } from '../../src/embedded/servers.ts'
 import {
   type CreateRedisOptions,
   createRedis,
+  openRevivedRedis,
   redisSafetyWarnings,
   reviveWhenEnded,
   whenReady,
@@ -371,4 +372,18 @@ describe('a connection that was cut off while it was being made, which ioredis g
     await pause(1500)
     expect(redis.status).toBe('end')
   })
+})
+
+test('a connection that is closed while it is being made fails without a word', async () => {
+  const told: string[] = []
+  const onError = ({ message }: Error) => void told.push(message)
+  const opened = Array.from({ length: 20 }, () =>
+    openRevivedRedis({ url, role: 'commands', name: 'closed', onError }),
+  )
+  // Before each of them has said hello.
+  for (const { redis, close } of opened) redis.once('connect', () => process.nextTick(close))
+  // events.once would be rejected by the error.
+  await Promise.all(opened.map(({ redis }) => new Promise((resolve) => redis.once('close', resolve))))
+  await pause(50)
+  expect(told).toEqual([])
 })
