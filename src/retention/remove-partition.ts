@@ -3,6 +3,7 @@ import { sleep } from '../lifecycle.ts'
 import { withBuildLock } from './build-lock.ts'
 import { type DetachOptions, detachPartition, finishDetach, placeOf } from './detach-partition.ts'
 import { HeldUp } from './held-up.ts'
+import { REST } from './pace.ts'
 import type { RemovalHooks } from './removal-hooks.ts'
 import { advanceRemoval, type RecordedRemoval } from './removals.ts'
 
@@ -62,8 +63,8 @@ export async function removePartition(
     workedMs = performance.now() - startedMs
     return dropped
   })
-  // So that ingest has the server to itself for half of the time. What is gone is told, also when this is cut off.
-  await sleep(workedMs, options.signal).catch(() => undefined)
+  // What is gone is told, also when this is cut off.
+  await sleep(REST * workedMs, options.signal).catch(() => undefined)
   return removed
 }
 

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { sleep } from '../lifecycle.ts'
+import { REST } from './pace.ts'
 import type { RemovalHooks } from './removal-hooks.ts'
 import { advanceRemoval, type RecordedRemoval } from './removals.ts'
 import type { Removed } from './remove-partition.ts'
@@ -48,8 +49,7 @@ export async function removeRows(
     const startedAt = performance.now()
     rows += await removeChunk(client, removal, { ...options, from, bytesPerRow })
     onChunk({ rows, doneBlocks: Math.min(from + BLOCKS, totalBlocks), totalBlocks })
-    // So that ingest has the server to itself for half of the time.
-    await sleep(Math.max(pauseMs, performance.now() - startedAt), signal)
+    await sleep(Math.max(pauseMs, REST * (performance.now() - startedAt)), signal)
   }
   await advanceRemoval(client, removal, 'removed')
   return { rows, bytes: Math.round(rows * bytesPerRow) }

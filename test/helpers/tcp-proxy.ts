@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { freePort } from './free-port.ts'
 
 export interface TcpProxy {
   readonly port: number
@@ -21,7 +22,7 @@ interface Connection {
 }
 
 /** A proxy on a free port of 127.0.0.1, or on `port`, before the server that `url` names. */
-export async function createTcpProxy(url: string, port = 0): Promise<TcpProxy> {
+export async function createTcpProxy(url: string, port?: number): Promise<TcpProxy> {
   const target = new URL(url)
   const connections = new Set<Connection>()
   let accepted = 0
@@ -33,7 +34,7 @@ export async function createTcpProxy(url: string, port = 0): Promise<TcpProxy> {
     endTogether(connection, () => connections.delete(connection))
     if (!frozen) join(connection)
   })
-  server.listen(port, '127.0.0.1')
+  server.listen(port ?? (await freePort()), '127.0.0.1')
   await once(server, 'listening')
   const cut = () => connections.forEach(({ inbound }) => void inbound.resetAndDestroy())
   return {

@@ -361,16 +361,16 @@ test.each([
 
 test('rows are deleted as long as it is known that none came since they were archived, else by the next run', async () => {
   const storage = new FolderStorage(join(folder, 'forgotten'))
-  const hooks = new ArchiveRemovals(pool, archiveTo(storage), { changesKnownMs: 1500 })
+  const hooks = new ArchiveRemovals(pool, archiveTo(storage), { changesKnownMs: 5000 })
   const { name, ...range } = partitionOf('evaluations')
   const due = { ...range, kind: 'rows', signal: 'traces', partition: name, removalId: 2n, rules: '' } as const
   const remove = () => withClient((client) => hooks.removeRows(client, due, name))
   await hooks.beforeRemoval(due, new AbortController().signal)
-  for (const afterMs of [900, 900]) {
+  for (const afterMs of [3000, 3000]) {
     await delay(afterMs)
     await remove()
   }
-  await delay(1600)
+  await delay(5100)
   await expect(remove()).rejects.toThrow(/too long ago/)
   await hooks.beforeRemoval(due, new AbortController().signal)
   await remove()

@@ -93,13 +93,18 @@ const logRecord = (body: string) => ({ service: 'api', body })
 const span = (name: string) => looseSpan(name, { attributes: { 'gen_ai.prompt': `hi ${name}` } })
 const point = (value: number) => ({ service: 'api', name: 'load', type: 'gauge', time: Date.now(), value })
 
+/** Tens of thousands of entries may wait. */
 async function ingested(): Promise<void> {
-  await eventually(async () => {
-    for (const signal of TELEMETRY_SIGNALS) {
-      const [group] = (await service.redis.xinfo('GROUPS', streamOf(signal))) as unknown[][]
-      expect([group?.[group.indexOf('pending') + 1], group?.[group.indexOf('lag') + 1]]).toEqual([0, 0])
-    }
-  })
+  const timeoutMs = 60_000
+  await eventually(
+    async () => {
+      for (const signal of TELEMETRY_SIGNALS) {
+        const [group] = (await service.redis.xinfo('GROUPS', streamOf(signal))) as unknown[][]
+        expect([group?.[group.indexOf('pending') + 1], group?.[group.indexOf('lag') + 1]]).toEqual([0, 0])
+      }
+    },
+    { timeoutMs },
+  )
 }
 
 /** Entry ids of each signal, in order. Each log entry is a batch of its own; those of traces and metrics are of one or more. */

@@ -210,7 +210,7 @@ describe('a server that cannot be used', () => {
     await withPostgres(database.databaseUrl, (client) =>
       client.query("insert into schema_migrations values (9999, '9999-later.sql', 'x')"),
     )
-    const { code, stderr } = await serve({})
+    const { code, stderr } = await serve({ STARTUP_TIMEOUT_MS: '60000' })
     expect(code).toBe(1)
     expect(stderr).toMatch(line(/the database is at version 9999 \(9999-later\.sql\).*upgrade the program/))
   })

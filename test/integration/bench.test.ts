@@ -128,7 +128,7 @@ test(
 test(
   'freshness and growth are measured at every load and value',
   async () => {
-    const parts = ['--part', 'freshness,growth', '--axes', 'workers', '--seconds', '1']
+    const parts = ['--part', 'freshness,growth', '--axes', 'workers', '--seconds', '2']
     const { code, stdout } = await bench([...parts, '--rows', '500', '--rounds', '1', '--json', '-'])
     expect(code).toBe(0)
     const { freshness, growth } = JSON.parse(stdout) as BenchReport

@@ -87,14 +87,14 @@ test('a connection that swallows the answer to the COMMIT is given up, and the l
 test('a server that answers now and then is given all the time it needs', async () => {
   await select(
     databaseUrl,
-    `create function slowly() returns trigger language plpgsql as $$ begin perform pg_sleep(0.7); return null; end $$`,
+    `create function slowly() returns trigger language plpgsql as $$ begin perform pg_sleep(2); return null; end $$`,
   )
   for (const table of ['log_records', 'ingest_ledger'])
     await select(
       databaseUrl,
       `create trigger slow after insert on ${table} for each statement execute function slowly()`,
     )
-  await write(10, { attemptMaxMs: 1000 })
+  await write(10, { attemptMaxMs: 3500 })
   expect(retries).toEqual([])
 })
 

@@ -99,10 +99,12 @@ test('after a failover with a forked history, each record of both histories is t
   ])
   expect(forks).toEqual([{ fork: 0 }, { fork: 1 }])
   // Those between two batches are in no range of the other history.
-  const text = await (await service.get('/metrics')).text()
-  const [, forked] = /^observatory_entries_forked_total\{signal="logs"\} (\d+)$/m.exec(text) ?? []
-  expect(Number(forked)).toBeGreaterThan(100)
-  expect(Number(forked)).toBeLessThanOrEqual(promoted.size)
+  await eventually(async () => {
+    const text = await (await service.get('/metrics')).text()
+    const [, forked] = /^observatory_entries_forked_total\{signal="logs"\} (\d+)$/m.exec(text) ?? []
+    expect(Number(forked)).toBeGreaterThan(100)
+    expect(Number(forked)).toBeLessThanOrEqual(promoted.size)
+  })
 })
 
 test('with Sentinel the service follows the primary', async () => {

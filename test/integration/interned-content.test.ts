@@ -421,7 +421,7 @@ describe('what is known is forgotten', () => {
     await eventually(async () => {
       const waiting = await select(
         database.databaseUrl,
-        `select from pg_stat_activity where query like 'copy metric_points%' and wait_event_type = 'Lock'`,
+        `select from pg_stat_activity where datname = current_database() and query like 'copy metric_points%' and wait_event_type = 'Lock'`,
       )
       expect(waiting).toHaveLength(1)
     })

@@ -19,7 +19,7 @@ beforeAll(async () => {
   url.host = `127.0.0.1:${proxy.port}`
   service = await startTestService({
     REDIS_URL: url.href,
-    RECLAIM_MIN_IDLE_MS: '3000',
+    RECLAIM_MIN_IDLE_MS: '8000',
     BATCH_MAX_AGE_MS: '20',
   })
   redis = new Redis(testRedisUrl())
@@ -81,6 +81,6 @@ test('what was read before a connection was lost does not acknowledge other entr
   expect(await pending()).toEqual({ other: ENTRIES })
 
   // Nobody of that name is at work, so they are taken over.
-  await eventually(async () => expect(await bodies()).toEqual([...first, ...second]), { timeoutMs: 15_000 })
+  await eventually(async () => expect(await bodies()).toEqual([...first, ...second]), { timeoutMs: 30_000 })
   await eventually(async () => expect(await pending()).toEqual({}), { timeoutMs: 10_000 })
 })

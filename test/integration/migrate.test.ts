@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { migrate, migrationStatus, pendingMigrations } from '../../src/migrate.ts'
+import { openClient } from '../../src/postgres-connection.ts'
 import { eventually } from '../helpers/eventually.ts'
 import { withPostgres } from '../helpers/postgres.ts'
 import { createTestDatabase, type TestDatabase } from '../helpers/test-database.ts'
@@ -97,7 +98,9 @@ describe('several processes that migrate at once', () => {
   })
 
   test('say that they wait, and stop waiting when aborted', async () => {
-    write('0001-a.sql', 'create table a (); select pg_sleep(1)')
+    write('0001-a.sql', 'create table a (); select pg_advisory_xact_lock(7)')
+    const holder = await openClient({ databaseUrl, applicationName: 'migrate test' })
+    await holder.query('select pg_advisory_lock(7)')
     const first = run()
     await eventually(async () => expect(await tables()).toContain('schema_migrations'))
     const lines: string[] = []
@@ -109,6 +112,7 @@ describe('several processes that migrate at once', () => {
     )
     stopping.abort(new Error('stop'))
     await expect(second).rejects.toThrow('stop')
+    await holder.end()
     expect(await first).toEqual({ applied: ['0001-a.sql'], version: 1 })
   })
 })

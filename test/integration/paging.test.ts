@@ -111,7 +111,10 @@ describe('pages of JSON', () => {
 
   test('leave the connections that they were read over as they are', async () => {
     const connections = () =>
-      app.query("select pid from pg_stat_activity where application_name = 'observatory:api' order by pid")
+      app.query(
+        `select pid from pg_stat_activity
+          where datname = current_database() and application_name = 'observatory:api' order by pid`,
+      )
     await page('limit=5')
     const before = await connections()
     expect(before).not.toEqual([])

@@ -139,9 +139,11 @@ describe.skipIf(programs === undefined)('a Prometheus that scrapes a service at 
       const rules = groups.flatMap((group) => group.rules)
       expect(rules.map(({ name, health }) => [name, health])).toEqual(ALERTS.map((name) => [name, 'ok']))
     })
-    expect((await instant('sum(observatory_ready) + sum(observatory_build_info)')).result).toMatchObject([
-      { value: [expect.any(Number), '2'] },
-    ])
+    await eventually(async () =>
+      expect((await instant('sum(observatory_ready) + sum(observatory_build_info)')).result).toMatchObject([
+        { value: [expect.any(Number), '2'] },
+      ]),
+    )
   })
 
   test('finds that received is written, dead-lettered, duplicate and in flight, in every scrape', async () => {

@@ -11,7 +11,7 @@ import { startTestService, type TestService } from '../helpers/test-service.ts'
 
 let service: TestService
 beforeAll(async () => {
-  service = await startTestService({ QUERY_TIMEOUT_MS: '1500' }, { log: () => undefined })
+  service = await startTestService({ QUERY_TIMEOUT_MS: '4000' }, { log: () => undefined })
   const spans = Array.from({ length: 700 }, (_, index) => looseSpan(`span ${index}`))
   await service.redis.xadd(`${service.prefix}:traces`, '*', 'json', JSON.stringify(spans))
   await eventually(async () => expect(await value('records_written_total{signal="traces"}')).toBe(700))
@@ -115,8 +115,11 @@ describe('a query of the API', () => {
 
 describe('what else a service tells of itself', () => {
   test('is that it is ready, which version runs, when it committed last, and how many partitions are ahead', async () => {
-    const text = await (await service.get('/metrics')).text()
-    expect(text).toContain('\nobservatory_ready 1\n')
+    const text = await eventually(async () => {
+      const found = await (await service.get('/metrics')).text()
+      expect(found).toContain('\nobservatory_ready 1\n')
+      return found
+    })
     expect(text).toMatch(/\nobservatory_build_info\{version="\d+\.\d+\.\d+[^"]*"\} 1\n/)
     const committed = await value('last_commit_timestamp_seconds{signal="traces"}')
     expect(Math.abs(Date.now() / 1000 - committed)).toBeLessThan(60)

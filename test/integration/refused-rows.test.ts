@@ -33,7 +33,7 @@ beforeEach(async () => {
     databaseUrl: database.databaseUrl,
     applicationName: 'refused rows test',
     max: 6,
-    lockTimeoutMs: 300,
+    lockTimeoutMs: 2000,
     onError: () => undefined,
   })
   const limits = { maxPerMetric: 1000, maxPerService: 1000 }

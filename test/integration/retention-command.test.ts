@@ -223,8 +223,15 @@ describe('a service', () => {
     await eventually(async () =>
       expect((await tables()).filter((name) => name.startsWith('log_'))).toEqual([]),
     )
-    await makeDay(pool, TIME)
-    await addLogs(pool, { time: TIME, rows: 3 })
+    // While another one has its lock, the keeper leaves the day be until it is whole.
+    const { signal } = new AbortController()
+    await eventually(async () => {
+      const made = await withRetentionSession(pool, signal, async () => {
+        await makeDay(pool, TIME)
+        await addLogs(pool, { time: TIME, rows: 3 })
+      })
+      expect(made).toBeDefined()
+    })
     await eventually(async () =>
       expect((await tables()).filter((name) => name.startsWith('log_'))).toEqual([]),
     )
@@ -300,7 +307,7 @@ describe('a service', () => {
     )
     const startedAt = performance.now()
     await keeper.stop()
-    expect(performance.now() - startedAt).toBeLessThan(1000)
+    expect(performance.now() - startedAt).toBeLessThan(5000)
     expect(log).toEqual([])
     await reader.query('commit')
   })

@@ -8,6 +8,7 @@ import { joinServers } from '../../src/embedded/servers.ts'
 import { createLogger } from '../../src/logger.ts'
 import { type Service, startService } from '../../src/service.ts'
 import { eventually } from '../helpers/eventually.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { withPostgres } from '../helpers/postgres.ts'
 
 const ENTRIES = 40_000
@@ -22,17 +23,19 @@ let servers: Awaited<ReturnType<typeof joinOwnServers>>
 let service: Service
 let redis: Redis
 
-const joinOwnServers = () =>
-  joinServers({
+let ports: { readonly postgresPort: number; readonly redisPort: number } | undefined
+const joinOwnServers = async () => {
+  ports ??= { postgresPort: await freePort(), redisPort: await freePort() }
+  return joinServers({
     dataDir,
     postgres: true,
     redis: true,
-    postgresPort: 35_432,
-    redisPort: 36_379,
+    ...ports,
     ...(process.env.OBSERVATORY_TEST_POSTGRES_BIN && {
       postgresBin: process.env.OBSERVATORY_TEST_POSTGRES_BIN,
     }),
   })
+}
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'observatory-stopped-'))

@@ -215,8 +215,11 @@ describe('history', () => {
   })
 
   test('begins at a time', async () => {
+    const watched = await watchLive('logs/tail?service=timed')
     await log({ service: 'timed', body: 'old', time: Date.now() - 3_600_000 })
     await log({ service: 'timed', body: 'new' })
+    // What a tail that runs has not read yet would come later.
+    await watched.until(({ records }) => records().length === 2)
     const client = await watchLive('logs/tail?service=timed&from=-5m')
     expect(client.records().map(({ body }) => body)).toEqual(['new'])
   })

@@ -104,12 +104,12 @@ test('nothing waits for a look that waits: other batches go on, and one that beg
 
 test('after a batch that stays open the next looks are left out for a while', async () => {
   const batch = await begin('2-0')
-  const entries = new VanishedEntries({ ...options(), patienceMs: 200, pauseMs: 500 })
+  const entries = new VanishedEntries({ ...options(), patienceMs: 200, pauseMs: 2000 })
   expect(await entries.settle(IDS)).toBe(false)
   await batch.query('commit')
   batch.release()
   expect(await entries.settle(IDS), 'left out').toBe(false)
-  await new Promise((resolve) => setTimeout(resolve, 600))
+  await new Promise((resolve) => setTimeout(resolve, 2200))
   expect(await entries.settle(IDS)).toBe(true)
   expect(told).toEqual([['1-0', '3-0']])
 })

@@ -1,9 +1,11 @@
 /*
  * Runs in a process of its own (ChildModule): opens tails, and looks at every record that they show. What comes is kept until it is told that the load has ended, and looked at then: tens of thousands of
- * records a second are a third of a processor core, which on a small machine is the service's. Tells every half second what it has seen.
+ * records a second are a third of a processor core, which on a small machine is the service's. For the same reason it gives way to all else: watchers are on other machines. Tells every half second what it
+ * has seen.
  */
 import { once } from 'node:events'
 import { Agent, get, type IncomingMessage } from 'node:http'
+import { giveWay } from '../../give-way.ts'
 import { NUMBER_KEY, SENT_KEY } from './tail-load-keys.ts'
 
 /** What it is sent to begin with. */
@@ -40,6 +42,7 @@ interface Received {
 
 const [options] = (await once(process, 'message')) as [TailWatchersOptions]
 process.once('disconnect', () => process.exit())
+giveWay()
 const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY })
 const seen = { live: 0, records: 0, outOfTurn: 0, dropped: 0, gaps: 0, ended: 0 }
 let latenciesMs: number[] = []
