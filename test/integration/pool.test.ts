@@ -370,8 +370,13 @@ describe('TLS', () => {
     ] as const) {
       const databaseUrl = changed(tapped, { hostname: 'localhost', search: `?sslmode=${sslMode}` })
       const client = await openClient({ databaseUrl, applicationName: 'cancel test' })
-      const query = client.query('select pg_sleep(60)')
-      await Promise.all([expect(query).rejects.toMatchObject({ code: '57014' }), cancelQuery(client)])
+      const cancelled = expect(client.query('select pg_sleep(60)')).rejects.toMatchObject({ code: '57014' })
+      // A cancel that comes before it has begun ends nothing.
+      await eventually(async () => {
+        const running = `select from pg_stat_activity where query = 'select pg_sleep(60)' and state = 'active'`
+        expect((await withPostgres(url, (other) => other.query(running))).rowCount).toBe(1)
+      })
+      await Promise.all([cancelled, cancelQuery(client)])
       expect(Buffer.concat(tap.splice(0)).includes(cancelCode), sslMode).toBe(plain)
       await client.end()
     }
