@@ -121,7 +121,7 @@ test('being told to stop ends it at once, and its session', async () => {
   const startedMs = performance.now()
   stopping.abort(new Error('it was stopped'))
   await expect(archiving).rejects.toThrow(/stopped/)
-  expect(performance.now() - startedMs).toBeLessThan(10_000)
+  expect(performance.now() - startedMs).toBeLessThan(1000)
   await eventually(async () => expect(await sessions()).toBe(0))
   expect((await pool.query('select from archived_partitions')).rowCount).toBe(0)
   expect(await counted('archive_failures')).toBe(0)

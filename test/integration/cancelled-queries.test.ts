@@ -43,7 +43,7 @@ describe('clients of the API that go away', () => {
       // The others come to the pool while it has nothing left.
       await sleep(200)
       for (const request of requests) request.destroy()
-      await eventually(async () => expect(await blocked()).toBe(0), { timeoutMs: 10_000 })
+      await eventually(async () => expect(await blocked()).toBe(0), { timeoutMs: 2000 })
       // Nor does the query of one that waited begin when its turn has come.
       await sleep(300)
       expect(await blocked()).toBe(0)
@@ -141,14 +141,14 @@ describe('a stream of rows', () => {
     const rows = await stream('select pg_sleep(60)')
     await running(rows)
     rows.destroy()
-    await eventually(() => expect(poolStats(pool).total).toBe(0), { timeoutMs: 10_000 })
+    await eventually(() => expect(poolStats(pool).total).toBe(0), { timeoutMs: 2000 })
     await eventually(
       async () => {
         const text = 'select state from pg_stat_activity where pid = $1'
         const left = await withPostgres(databaseUrl, (client) => client.query(text, [pid?.pid]))
         expect(left.rows).toEqual([])
       },
-      { timeoutMs: 10_000 },
+      { timeoutMs: 2000 },
     )
   })
 
@@ -164,7 +164,7 @@ describe('a stream of rows', () => {
     gone.abort()
     await Promise.all([
       expect(once(rows, 'close')).rejects.toMatchObject({ name: 'AbortError' }),
-      eventually(() => expect(poolStats(pool).total).toBe(0), { timeoutMs: 10_000 }),
+      eventually(() => expect(poolStats(pool).total).toBe(0), { timeoutMs: 2000 }),
     ])
     await proxy.close()
     // Its server learns of it only later, by itself.
@@ -204,7 +204,7 @@ describe('a stream of rows', () => {
       await sleep(wait)
       rows.resume()
       await failed
-      await eventually(() => expect(poolStats(pool).total).toBe(0), { timeoutMs: 10_000 })
+      await eventually(() => expect(poolStats(pool).total).toBe(0), { timeoutMs: 2000 })
     }
   })
 })

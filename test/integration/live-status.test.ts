@@ -295,7 +295,7 @@ describe('a server that is lost', () => {
       const startedAt = performance.now()
       terminal.press('q')
       expect(await terminal.ended).toBe(0)
-      expect(performance.now() - startedAt).toBeLessThan(6000)
+      expect(performance.now() - startedAt).toBeLessThan(3000)
       expectGivenBack(terminal)
     },
   )

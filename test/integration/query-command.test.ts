@@ -510,7 +510,7 @@ describe('a query that is ended', () => {
       const running = new RunningCommand(['query', 'logs'], { env: env(), cwd })
       await eventually(async () => expect(await queries()).toBe(1), { timeoutMs: 20_000 })
       running.child.kill('SIGINT')
-      await eventually(async () => expect(await queries()).toBe(0), { timeoutMs: 5000 })
+      await eventually(async () => expect(await queries()).toBe(0), { timeoutMs: 1500 })
       expect(await running.finished).toEqual({
         code: 1,
         stdout: '',

@@ -220,6 +220,7 @@ test('beside a long reader it does nothing: ingest goes on, late rows and new pa
   const after = await runOnce(pool, policy, {
     nowMs: Date.now(),
     readersWaitMs: 10_000,
+    oldUseMs: 1000,
     finishWaitMs: 10_000,
   })
   expect(after.outcome).toBe('finished')
