@@ -34,9 +34,10 @@ export interface LiveReaderOptions<T> extends LiveSource<T> {
 }
 
 const BLOCK_MS = 5000
-/** Entries of one reply, at most, and of one turn of the event loop. */
+/** Entries of one reply, at most. */
 const MAX_COUNT = 1000
-const ENTRIES_A_TURN = 100
+/** Entries of one turn of the event loop: a quarter of a millisecond. A pause for as many is one that a timer can make. */
+const ENTRIES_A_TURN = 25
 /** Between two reads that have found all there was: what comes meanwhile comes together. To read takes as long as to decode some records. */
 const READ_PAUSE_MS = 1
 const READ_PAUSE_BEHIND_MS = 10

@@ -2,8 +2,8 @@ import type { Watcher } from './watcher.ts'
 
 /** What of the thread's time those who are woken may take: the rest is for ingest and for queries. */
 const SHARE = 0.1
-/** Those of one turn of the event loop: all else waits for no more than a few milliseconds. */
-const WATCHERS_A_TURN = 16
+/** Those of one turn of the event loop: what is written in between, a batch most of all, takes several turns, and waits for the rest of a turn in each. */
+const WATCHERS_A_TURN = 4
 /** Of each of them the pause is no longer than this: what a clock tells counts what others do meanwhile, too. */
 const MAX_PAUSE_EACH_MS = 1
 
