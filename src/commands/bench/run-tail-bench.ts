@@ -26,6 +26,8 @@ const SERVICES = 100
 const FIRST_PORT = 44_318
 const FIRST_PROBE_MS = 30_000
 const DRAIN_MS = 10_000
+/** Watchers look at what they have kept when the load is over: at many times as much. */
+const LOOKED_AT_PER_MS = 100
 const OPEN_TIMEOUT_MS = 60_000
 const WARM_UP_SECONDS = 3
 /** After the service has ended what it did for tails. */
@@ -111,7 +113,8 @@ async function runOnce(bench: BenchSetup, options: RunOptions): Promise<TailRun>
     watchers?.tell({ loadIsOver: true })
     const expected =
       watching.services === undefined ? rows * watching.watchers : (rows / SERVICES) * watching.watchers
-    await until(() => seen.records + seen.dropped >= expected, DRAIN_MS, stopping).catch(() => undefined)
+    const lookingMs = DRAIN_MS + expected / LOOKED_AT_PER_MS
+    await until(() => seen.records + seen.dropped >= expected, lookingMs, stopping).catch(() => undefined)
     service.assertRunning()
     const { latenciesMs: _, live: __, ...counts } = seen
     return {
