@@ -5,6 +5,7 @@
  */
 import { once } from 'node:events'
 import { Agent, get, type IncomingMessage } from 'node:http'
+import { setImmediate as turn } from 'node:timers/promises'
 import { giveWay } from '../../give-way.ts'
 import { NUMBER_KEY, SENT_KEY } from './tail-load-keys.ts'
 
@@ -49,9 +50,13 @@ let latenciesMs: number[] = []
 
 const tails: Tail[] = []
 let isLoadOver = false
-process.once('message', () => {
+process.once('message', async () => {
   isLoadOver = true
-  for (const tail of tails) tail.lookAtAll()
+  for (const tail of tails) {
+    tail.lookAtAll()
+    // What comes meanwhile is not to wait until all of it is looked at.
+    await turn()
+  }
 })
 
 /** One tail: what of it is still to be looked at. */
