@@ -26,7 +26,7 @@ const SERVICES = 100
 const FIRST_PORT = 44_318
 const FIRST_PROBE_MS = 30_000
 const DRAIN_MS = 10_000
-/** Watchers look at what they have kept when the load is over: at many times as much. */
+/** Records that watchers look at, at least, when the load is over: they have kept them all. */
 const LOOKED_AT_PER_MS = 100
 const OPEN_TIMEOUT_MS = 60_000
 const WARM_UP_SECONDS = 3

@@ -17,7 +17,7 @@ gigabytes a minute. Servers as in bench ingest.
 
 Examples:
   observatory bench tail
-  observatory bench tail --rate 500 --watchers 50 --seconds 3`
+  observatory bench tail --rate 500 --watchers 50 --seconds 3 --rounds 1`
 
 /** As PostgreSQL rests between two vacuums (autovacuum_naptime): each run has one beside it. */
 const SECONDS = 60
